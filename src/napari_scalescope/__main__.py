@@ -1,0 +1,5 @@
+"""`python -m napari_scalescope` is `scalescope`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,74 @@
+"""Where an encoder looks inside each tile."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..embeddings.embedding_set import EmbeddingSet
+from .mosaic import mosaic
+from .tile_map import TileMap, spread
+
+
+def attention_map(
+    emb: EmbeddingSet,
+    head: Literal["mean"] | int = "mean",
+    *,
+    normalise: Literal["uniform", "tile"] = "uniform",
+    tiles: npt.ArrayLike | None = None,
+) -> TileMap:
+    """Attention of CLS to the patch tokens in the last block, at token resolution.
+
+    Parameters
+    ----------
+    emb : EmbeddingSet
+        With attention kept.
+    head : "mean" or int
+        The mean of all heads, or one of them.
+    normalise : "uniform" or "tile"
+        "uniform": 1 is what a token gets when attention is spread evenly; comparable across
+        tiles. "tile": each tile's smallest is 0 and its largest 1; shows structure inside
+        tiles that give most attention to registers, and cannot be compared across tiles.
+    tiles : (n, 2), optional
+        Which tiles to show; default all that have attention.
+
+    Returns
+    -------
+    TileMap
+        Scores. Colours span the 1st to 99th percentile.
+
+    Raises
+    ------
+    LookupError
+        If no attention was kept.
+    IndexError
+        If there is no such head.
+    """
+    tiles = emb.having("attention") if tiles is None else np.asarray(tiles, np.int64)
+    maps = emb.part("attention", tiles).astype(np.float32)
+    values = maps.mean(1) if head == "mean" else maps[:, head]
+    g = values.shape[1]
+    if normalise == "uniform":
+        values = values * (g * g)
+        unit, legend = "× uniform", "1 is attention spread evenly over the tile"
+    else:
+        lo, hi = values.min((1, 2), keepdims=True), values.max((1, 2), keepdims=True)
+        values = (values - lo) / np.maximum(hi - lo, 1e-12)
+        unit, legend = "within the tile", "each tile from its own smallest (0) to its largest (1)"
+    raster, placement = mosaic(values, tiles, emb.grid)
+    which = "mean of heads" if head == "mean" else f"head {head + 1}"
+    return TileMap(
+        f"Attention ({which})",
+        raster,
+        placement,
+        "score",
+        unit=unit,
+        limits=spread(raster),
+        colormap="inferno",
+        legend=f"Last block, CLS to patch tokens, {which}; {legend}. "
+        "Colours span the 1st to 99th percentile.",
+        mpp=emb.grid.mpp,
+        smooth=True,
+    )

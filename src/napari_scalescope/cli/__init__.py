@@ -1,0 +1,5 @@
+"""The command `scalescope`."""
+
+from .commands import main
+
+__all__ = ["main"]

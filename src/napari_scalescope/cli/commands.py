@@ -1,0 +1,286 @@
+"""`scalescope`: what the docks do, for scripts and machines without a screen.
+
+``--json`` prints one JSON object on standard output and nothing else. The exit status is 0 only
+on success; errors are one sentence and a remedy on standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import ScaleScopeError
+
+app = typer.Typer(
+    name="scalescope",
+    help="See what pathology foundation models see in a whole-slide image.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SlidePath = Annotated[
+    Path, typer.Argument(help="A slide: SVS, NDPI, SCN, TIFF, OME-Zarr, PNG, JPEG.")
+]
+SlideMpp = Annotated[
+    float | None,
+    typer.Option("--slide-mpp", min=0.01, help="µm per pixel of the slide, if it does not say."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()
+
+
+@contextmanager
+def _errors_in_words(as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except ScaleScopeError as error:
+        if as_json:
+            _print_json({"error": error.problem, "remedy": error.remedy})
+        else:
+            typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
+    sys.stdout.write("\n")
+
+
+# --- demo -------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    slide: Annotated[
+        Path | None, typer.Argument(help="A slide of yours. Default: the sample slide.")
+    ] = None,
+    screenshots: Annotated[
+        Path | None,
+        typer.Option(help="Run the tour by itself and write its pictures to this folder."),
+    ] = None,
+    slide_mpp: SlideMpp = None,
+) -> None:
+    """Open a slide in napari with the Explorer beside it and live encoding on.
+
+    On a machine without a display the same is done off-screen and pictures of it are written to
+    the folder demo_out.
+    """
+    from .offscreen import has_display, run_offscreen
+
+    with _errors_in_words(False):
+        if not has_display():
+            folder = screenshots or Path("demo_out")
+            arguments = ["demo", *([str(slide)] if slide else []), "--screenshots", str(folder)]
+            if slide_mpp is not None:
+                arguments += ["--slide-mpp", str(slide_mpp)]
+            raise typer.Exit(run_offscreen(arguments))
+        from ..widgets.tour import run_demo
+
+        run_demo(slide, screenshots, slide_mpp)
+
+
+# --- info -------------------------------------------------------------------------------------
+
+
+@app.command()
+def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) -> None:
+    """Say what is known of a slide: size, levels, resolution and where it comes from."""
+    from ..slides import open_slide
+
+    with _errors_in_words(as_json), open_slide(slide, mpp=slide_mpp) as opened:
+        facts: dict[str, Any] = {
+            "name": opened.name,
+            "format": opened.format,
+            "dimensions": list(opened.dimensions),
+            "size_mm": opened.size_mm,
+            "mpp": opened.mpp,
+            "mpp_source": opened.mpp_source,
+            "objective": opened.resolution.objective,
+            "warnings": list(opened.resolution.warnings),
+            "levels": [
+                {
+                    "width": level.width,
+                    "height": level.height,
+                    "downsample": level.downsample,
+                    "chunk": list(level.chunk),
+                }
+                for level in opened.levels
+            ],
+            "associated": list(opened.reader.associated),
+            "fingerprint": opened.fingerprint,
+        }
+    if as_json:
+        _print_json(facts)
+        return
+    w, h = facts["dimensions"]
+    typer.echo(f"{facts['name']}: {facts['format']}, {w} × {h} px")
+    if facts["mpp"] is None:
+        typer.echo(f"resolution unknown ({facts['mpp_source']})")
+    else:
+        mm = " × ".join(f"{v:.2f}" for v in facts["size_mm"])
+        typer.echo(f"{facts['mpp']:.4g} µm/px ({facts['mpp_source']}), {mm} mm")
+    if facts["objective"]:
+        typer.echo(f"objective {facts['objective']:g}×")
+    for warning in facts["warnings"]:
+        typer.echo(f"note: {warning}")
+    for i, level in enumerate(facts["levels"]):
+        chunk = "×".join(map(str, level["chunk"]))
+        typer.echo(
+            f"level {i}: {level['width']} × {level['height']} px, 1/{level['downsample']:g}, "
+            f"pieces of {chunk}"
+        )
+    if facts["associated"]:
+        typer.echo("also holds: " + ", ".join(facts["associated"]))
+    typer.echo(f"fingerprint {facts['fingerprint'][:16]}…")
+
+
+# --- embed ------------------------------------------------------------------------------------
+
+
+@app.command()
+def embed(
+    slides: Annotated[list[Path], typer.Argument(help="Slides to embed.", metavar="SLIDE...")],
+    encoder: Annotated[
+        list[str], typer.Option("--encoder", "-e", help="Encoder; may be given several times.")
+    ],
+    mpp: Annotated[
+        list[float],
+        typer.Option("--mpp", "-m", min=0.05, max=100, help="µm/px to embed at; several times."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the store.")],
+    tile_px: Annotated[
+        int | None, typer.Option(min=14, help="Side of a tile; default: the encoder's own.")
+    ] = None,
+    stride_px: Annotated[
+        int | None, typer.Option(min=1, help="Distance between tiles; default: no overlap.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep attention or patch_tokens beside the vectors; several times."),
+    ] = None,
+    all_tiles: Annotated[
+        bool, typer.Option("--all-tiles", help="Embed glass too, not only tissue.")
+    ] = False,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or fp32.")] = "auto",
+    weights: Annotated[
+        Path | None, typer.Option(help="Weights file or folder of the encoder.")
+    ] = None,
+    slide_mpp: SlideMpp = None,
+    as_json: AsJson = False,
+) -> None:
+    """Embed whole slides. What the store has is not computed again; stop and go on at will."""
+    from .whole_slides import Request, embed_slides
+
+    if keep and not {*keep} <= {"attention", "patch_tokens"}:
+        raise typer.BadParameter("--keep takes attention or patch_tokens")
+    if precision not in ("auto", "bf16", "fp16", "fp32"):
+        raise typer.BadParameter("--precision takes auto, bf16, fp16 or fp32")
+    request = Request(
+        slides=tuple(slides),
+        encoders=tuple(encoder),
+        mpps=tuple(mpp),
+        out=out,
+        tile_px=tile_px,
+        stride_px=stride_px,
+        keep=tuple(keep or ()),
+        tissue=not all_tiles,
+        device=device,
+        precision=precision,
+        weights=weights,
+        slide_mpp=slide_mpp,
+    )
+    with _errors_in_words(as_json):
+        report = embed_slides(request, bar=not as_json and sys.stderr.isatty())
+    if as_json:
+        _print_json(report)
+    else:
+        for row in report["sets"]:
+            typer.echo(
+                f"{row['slide']} · {row['encoder']} · {row['mpp']:g} µm/px: {row['tiles']} tiles "
+                f"({row['encoded']} new, {row['seconds']:.1f} s) in {row['path']}"
+            )
+        for failure in report["failed"]:
+            typer.echo(f"{failure['slide']}: {failure['error']} {failure['remedy']}", err=True)
+    if report["failed"]:
+        raise typer.Exit(1)
+
+
+# --- encoders ---------------------------------------------------------------------------------
+
+
+@app.command()
+def encoders(as_json: AsJson = False) -> None:
+    """List the encoders, and which of them can be used on this machine now."""
+    from ..encoders import availability, catalogue
+    from ..settings import Settings
+
+    folder = Settings().encoder_folder
+    rows: list[dict[str, Any]] = [
+        {
+            "id": e.id,
+            "name": e.name,
+            "state": availability(e, folder),
+            "parameters_m": e.parameters_m,
+            "dim": e.dim,
+            "tile_px": e.input_px,
+            "native_mpp": list(e.native_mpp),
+            "embedding": e.embedding,
+            "licence": e.licence,
+            "commercial": e.commercial,
+            "gated": e.gated,
+            "hub": e.hub,
+        }
+        for e in catalogue().values()
+    ]
+    if as_json:
+        _print_json({"encoder_folder": str(folder), "encoders": rows})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("id", "M params", "D", "µm/px", "licence", "now", box=None)
+    for r in rows:
+        table.add_row(
+            r["id"],
+            f"{r['parameters_m']:.0f}",
+            str(r["dim"]),
+            ", ".join(f"{m:g}" for m in sorted(r["native_mpp"])) or "–",
+            r["licence"],
+            r["state"],
+        )
+    # A pipe has no width: nothing is cut off or wrapped for a reader that is a program.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(table)
+    console.print(f"Weights are looked for in {folder} and in the hub's cache.")
+
+
+# --- doctor -----------------------------------------------------------------------------------
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Check this machine: what works, what does not, and what to do about it."""
+    from .doctor import examine
+
+    checks = examine()
+    good = all(c.ok or not c.needed for c in checks)
+    if as_json:
+        _print_json({"ok": good, "checks": [c.as_dict() for c in checks]})
+    else:
+        for c in checks:
+            mark = "ok " if c.ok else ("BAD" if c.needed else "-  ")
+            typer.echo(f"{mark} {c.name}: {c.found}" + (f"  → {c.remedy}" if c.remedy else ""))
+    if not good:
+        raise typer.Exit(1)

@@ -1,0 +1,122 @@
+"""`EmbeddingSet`: one encoder on one grid of tiles, as a value to compute with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntFlag
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import IntArray, TileGrid
+
+Part = Literal["patch_tokens", "attention"]
+
+
+class TileState(IntFlag):
+    """What is known of a tile."""
+
+    NOT_YET = 0
+    #: Too little tissue to be worth encoding.
+    BACKGROUND = 1
+    #: Has its vector.
+    ENCODED = 2
+    #: Has its attention maps.
+    ATTENTION = 4
+    #: Has its patch tokens.
+    TOKENS = 8
+    #: Its part of the file is damaged.
+    UNREADABLE = 16
+
+
+#: The flag that says a tile has a part.
+FLAG: Mapping[Part, TileState] = {
+    "attention": TileState.ATTENTION,
+    "patch_tokens": TileState.TOKENS,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class EmbeddingSet:
+    """Embeddings of the tiles of one slide, and where they came from.
+
+    Parameters
+    ----------
+    vectors : (n, D) float32
+        One embedding per encoded tile.
+    tiles : (n, 2) int64
+        Row and column of each, row by row.
+    grid : TileGrid
+        The grid they belong to.
+    state : (rows, cols) uint8
+        A `TileState` for every tile of the grid.
+    provenance : mapping
+        Encoder, weights hash, precision, resolution, slide fingerprint, versions.
+    load : callable, optional
+        ``load(part, tiles) -> (m, …) float16`` for the parts that are kept beside the vectors,
+        NaN for tiles without. They are large and stay on disk until asked for.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    tiles: IntArray
+    grid: TileGrid
+    state: npt.NDArray[np.uint8]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    load: Callable[[Part, IntArray], npt.NDArray[np.float16]] | None = None
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    @property
+    def dim(self) -> int:
+        """Length of a vector."""
+        return int(self.vectors.shape[1])
+
+    @property
+    def centres(self) -> npt.NDArray[np.float64]:
+        """Centre (n, 2) of every tile as x, y in level-0 pixels."""
+        return self.grid.centres(self.tiles)
+
+    def having(self, part: Part) -> IntArray:
+        """The tiles (m, 2) for which attention or patch tokens were kept."""
+        return np.argwhere(self.state & FLAG[part]).astype(np.int64)
+
+    def part(self, part: Part, tiles: npt.ArrayLike | None = None) -> npt.NDArray[np.float16]:
+        """Attention (m, heads, g, g) or patch tokens (m, g, g, d) of tiles; default all having it.
+
+        Raises
+        ------
+        LookupError
+            If nothing of the kind was kept.
+        """
+        tiles = self.having(part) if tiles is None else np.asarray(tiles, np.int64)
+        if self.load is None or not len(tiles):
+            raise LookupError(f"no {part.replace('_', ' ')} were kept with these embeddings")
+        return self.load(part, tiles)
+
+    @cached_property
+    def attention(self) -> npt.NDArray[np.float16] | None:
+        """Attention (m, heads, g, g) of the tiles that `having` names, None where none was kept."""
+        return self.part("attention") if len(self.having("attention")) and self.load else None
+
+    @cached_property
+    def patch_tokens(self) -> npt.NDArray[np.float16] | None:
+        """Patch tokens (m, g, g, d) of the tiles that `having` names, None where none were kept."""
+        return self.part("patch_tokens") if len(self.having("patch_tokens")) and self.load else None
+
+    def index_of(self, tiles: npt.ArrayLike) -> IntArray:
+        """Position of tiles (m, 2) in `tiles`, -1 for those without a vector."""
+        table = np.full(self.grid.shape, -1, np.int64)
+        table[self.tiles[:, 0], self.tiles[:, 1]] = np.arange(len(self.tiles))
+        tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
+        return table[tiles[:, 0], tiles[:, 1]]
+
+    def raster(self, values: npt.ArrayLike, fill: Any = np.nan) -> npt.NDArray[Any]:
+        """Values (n, …) of the tiles laid out over the grid: (rows, cols, …)."""
+        values = np.asarray(values)
+        out = np.full((*self.grid.shape, *values.shape[1:]), fill, values.dtype)
+        out[self.tiles[:, 0], self.tiles[:, 1]] = values
+        return out

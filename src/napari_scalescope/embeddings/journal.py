@@ -1,0 +1,131 @@
+"""Finished batches that are not merged into the arrays yet, one small file each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..geometry import IntArray
+
+Parts = Mapping[str, npt.NDArray[np.float16]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One file of the journal.
+
+    Parameters
+    ----------
+    path : Path
+    tiles : (n, 2) int64
+        Row and column of each tile in it.
+    flags : int
+        The `TileState` its tiles have because of it.
+    """
+
+    path: Path
+    tiles: IntArray
+    flags: int
+
+    def load(self, name: str) -> npt.NDArray[np.float16] | None:
+        """One part (n, …) of the batch.
+
+        None where it has no such part, and where another process has merged and removed it.
+        """
+        with contextlib.suppress(FileNotFoundError), np.load(self.path) as data:
+            if name in data:
+                part: npt.NDArray[np.float16] = data[name]
+                return part
+        return None
+
+
+class Journal:
+    """The batches of one set that wait to be merged.
+
+    A batch's file appears whole, by renaming, or not at all. It may be written while another
+    process writes to the same journal: every file has a name of its own.
+
+    Attributes
+    ----------
+    batches : list of Batch
+        Those this process knows, oldest first.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.batches: list[Batch] = []
+        if folder.is_dir():
+            for path in sorted(folder.iterdir(), key=lambda p: (p.stat().st_mtime_ns, p.name)):
+                self._take_up(path)
+
+    def _take_up(self, path: Path) -> None:
+        """Know a file that a process left behind."""
+        if path.suffix == ".partial":
+            if not _alive(path.name):
+                path.unlink(missing_ok=True)
+            return
+        # Its owner may be removing it now: then its tiles are merged and nothing is missed.
+        with contextlib.suppress(OSError, ValueError, KeyError), np.load(path) as data:
+            self.batches.append(Batch(path, data["tiles"], int(data["flags"])))
+
+    def append(self, tiles: IntArray, flags: int, parts: Parts) -> None:
+        """Keep a batch. When this returns it survives the end of the process."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        name = f"{os.getpid()}-{uuid.uuid4().hex}"
+        draft, final = self._folder / f"{name}.partial", self._folder / f"{name}.npz"
+        arrays: dict[str, Any] = {"tiles": tiles, "flags": np.uint8(flags), **parts}
+        try:
+            with draft.open("wb") as file:
+                np.savez(file, **arrays)
+            draft.replace(final)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+        self.batches.append(Batch(final, tiles, flags))
+
+    def fill(self, name: str, tiles: IntArray, out: npt.NDArray[np.float16]) -> None:
+        """Put what the journal has of ``tiles`` (n, 2) into ``out`` (n, …), newest last."""
+        if not self.batches:
+            return
+        where = {tile: i for i, tile in enumerate(map(tuple, tiles.tolist()))}
+        for batch in self.batches:
+            hits = [
+                (where[tile], i)
+                for i, tile in enumerate(map(tuple, batch.tiles.tolist()))
+                if tile in where
+            ]
+            if not hits:
+                continue
+            part = batch.load(name)
+            if part is not None:
+                to, source = (list(v) for v in zip(*hits, strict=True))
+                out[to] = part[source]
+
+    def forget(self, batches: list[Batch]) -> None:
+        """Remove batches whose tiles are in the arrays now."""
+        for batch in batches:
+            batch.path.unlink(missing_ok=True)
+        gone = {b.path for b in batches}
+        self.batches = [b for b in self.batches if b.path not in gone]
+        with contextlib.suppress(OSError):  # another process' batches are in it
+            self._folder.rmdir()
+            self._folder.parent.rmdir()
+
+
+def _alive(name: str) -> bool:
+    """Whether the process whose id starts a file's name still runs on this machine."""
+    try:
+        os.kill(int(name.partition("-")[0]), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,104 @@
+"""How far a job is, how fast, and where its time goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a job.
+
+    Parameters
+    ----------
+    done, total : int
+        Tiles encoded, of those to encode. What the store already had is not counted.
+    reused : int
+        Tiles the store already had.
+    rate : float
+        Tiles per second, 0 until it is known.
+    reading, encoding : float
+        Share of the time spent waiting for pixels and in the encoder, 0 to 1.
+    """
+
+    done: int
+    total: int
+    reused: int = 0
+    rate: float = 0.0
+    reading: float = 0.0
+    encoding: float = 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds left, None while that cannot be said."""
+        return (self.total - self.done) / self.rate if self.rate > 0 else None
+
+
+class Meter:
+    """Counts tiles and time for a job.
+
+    The rate is that of the last seconds rather than of the whole job, so that it tells what
+    happens now.
+    """
+
+    WINDOW_S = 10.0
+
+    def __init__(self, total: int, reused: int = 0) -> None:
+        self.total, self.reused, self.done = total, reused, 0
+        self._read_s = self._encode_s = 0.0
+        self._recent = [(time.perf_counter(), 0)]
+
+    def add(self, tiles: int, read_s: float, encode_s: float) -> Progress:
+        """Count a finished batch."""
+        now = time.perf_counter()
+        self.done += tiles
+        self._read_s += read_s
+        self._encode_s += encode_s
+        self._recent.append((now, self.done))
+        while len(self._recent) > 2 and now - self._recent[0][0] > self.WINDOW_S:
+            self._recent.pop(0)
+        return self.now()
+
+    def now(self) -> Progress:
+        """The job at this moment."""
+        (t0, n0), (t1, n1) = self._recent[0], self._recent[-1]
+        spent = self._read_s + self._encode_s
+        return Progress(
+            self.done,
+            self.total,
+            self.reused,
+            (n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
+            self._read_s / spent if spent else 0.0,
+            self._encode_s / spent if spent else 0.0,
+        )
+
+
+Report = Callable[[Progress], None]
+
+
+def reporter(progress: bool | Report, title: str) -> AbstractContextManager[Report]:
+    """Where a job reports to: the callable given, a bar on standard error (True), or nowhere."""
+    if callable(progress):
+        return nullcontext(progress)
+    return _bar(title) if progress else nullcontext(lambda _: None)
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f} tiles"),
+        TextColumn("{task.fields[rate]:.1f} tiles/s"),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=0, rate=0.0, visible=False)
+        yield lambda p: bar.update(task, total=p.total, completed=p.done, rate=p.rate, visible=True)

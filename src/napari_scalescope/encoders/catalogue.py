@@ -1,0 +1,114 @@
+"""The encoders ScaleScope knows, as checked data."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from ..errors import EncoderError
+
+Rgb = tuple[float, float, float]
+
+#: The encoder that is chosen where the user chose none.
+DEFAULT_ENCODER = "untrained"
+
+
+class PrefixTokens(BaseModel):
+    """Tokens that come before the patch tokens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cls: Annotated[int, Field(ge=0, le=1)]
+    registers: Annotated[int, Field(ge=0)]
+
+
+class Entry(BaseModel):
+    """One encoder: how to build it, what to feed it, what to read from it, who may use it.
+
+    Building an encoder with one argument wrong often succeeds and gives other numbers, so every
+    argument is written down here and nothing is left to defaults that may change.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.+-]*$")]
+    name: str
+    summary: str = ""
+    arch: str
+    args: dict[str, Any]
+    seed: int | None = None
+    hub: str | None = None
+    files: tuple[str, ...] = ()
+    input_px: Annotated[int, Field(gt=0)]
+    mean: Rgb
+    std: Rgb
+    embedding: Literal["cls", "cls+mean"]
+    dim: Annotated[int, Field(gt=0)]
+    token_dim: Annotated[int, Field(gt=0)]
+    heads: Annotated[int, Field(gt=0)]
+    patch_px: Annotated[int, Field(gt=0)]
+    tokens: PrefixTokens
+    parameters_m: float
+    native_mpp: tuple[float, ...]
+    licence: str
+    commercial: bool | None
+    gated: bool
+    paper: str = ""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Entry:
+        vectors = {"cls": 1, "cls+mean": 2}[self.embedding]
+        if self.dim != vectors * self.token_dim:
+            raise ValueError(f"{self.id}: dim {self.dim} is not {vectors} x {self.token_dim}")
+        if self.input_px % self.patch_px:
+            raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
+        if self.seed is None and not self.files:
+            raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
+        return self
+
+    @property
+    def trained(self) -> bool:
+        """False for random weights, which must be labelled as such wherever they show."""
+        return self.seed is None
+
+    @property
+    def grid(self) -> int:
+        """Patch tokens along one side of a tile of the usual size."""
+        return self.input_px // self.patch_px
+
+
+@cache
+def catalogue() -> dict[str, Entry]:
+    """Every encoder by its id, in the order of the file."""
+    import yaml
+
+    text = files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    entries = [Entry.model_validate(item) for item in yaml.safe_load(text)]
+    by_id = {entry.id: entry for entry in entries}
+    if len(by_id) != len(entries):
+        raise ValueError("catalogue.yaml names an encoder twice")
+    return by_id
+
+
+def find_entry(name: str) -> Entry:
+    """The entry of an encoder by its id, or by its name in any case.
+
+    Raises
+    ------
+    EncoderError
+        If there is none; the text suggests the closest ids.
+    """
+    import difflib
+
+    known = catalogue()
+    if name in known:
+        return known[name]
+    for entry in known.values():
+        if entry.name.casefold() == name.casefold():
+            return entry
+    close = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else "`scalescope encoders` lists them."
+    raise EncoderError(f"There is no encoder named {name!r}.", hint)

@@ -1,0 +1,335 @@
+"""`Encoder`: tiles in, embeddings, patch tokens and attention out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import EncoderError
+from .catalogue import DEFAULT_ENCODER, Entry, find_entry
+from .tokens import AttentionTap, forward_tokens
+from .torch_import import torch_module
+from .weights import random_state, read_state, require_weights, sha256_of_file, sha256_of_state
+
+Precision = Literal["auto", "bf16", "fp16", "fp32"]
+Part = Literal["patch_tokens", "attention"]
+EVERYTHING: tuple[Part, ...] = get_args(Part)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What an encoder makes of n tiles.
+
+    Parameters
+    ----------
+    embedding : (n, D) float32
+        One vector per tile: CLS, or CLS and the mean patch token one after the other, as the
+        catalogue says.
+    patch_tokens : (n, g, g, d) float32 or None
+        Patch tokens after the final norm, rows from the top. Registers are not among them.
+    attention : (n, heads, g, g) float32 or None
+        Softmax attention of the last block from CLS to each patch token. What is missing to a
+        sum of 1 went to CLS itself and the registers.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    patch_tokens: npt.NDArray[np.float32] | None = None
+    attention: npt.NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.embedding)
+
+
+def pick_device(device: str = "auto") -> str:
+    """The device to run on: "cuda", "mps" or "cpu", or the one asked for."""
+    torch = torch_module()
+    if device != "auto":
+        if device.startswith("cuda") and not torch.cuda.is_available():
+            raise EncoderError("There is no usable CUDA device.", 'Choose the device "auto".')
+        return device
+    if torch.cuda.is_available():
+        return "cuda"
+    if torch.backends.mps.is_available():
+        return "mps"
+    return "cpu"
+
+
+def pick_precision(precision: Precision = "auto", device: str = "cpu") -> Precision:
+    """The fastest precision whose vectors stay within cosine 0.999 of float32 on a device."""
+    torch = torch_module()
+    if precision != "auto":
+        return precision
+    if device.startswith("cuda"):
+        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    if device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return "bf16"
+    return "fp32"
+
+
+class Encoder:
+    """A loaded encoder. Made by `load_encoder`.
+
+    Parameters
+    ----------
+    entry : Entry
+        What the catalogue says of it.
+    model : timm model
+        In evaluation mode, on its device, in its precision.
+    device : str
+    precision : "bf16", "fp16" or "fp32"
+    weights_sha256 : str
+        Hash of the weights it was loaded from.
+
+    Attributes
+    ----------
+    batch : int
+        Tiles per forward pass. Halved for good when the device runs out of memory.
+    """
+
+    def __init__(
+        self, entry: Entry, model: Any, device: str, precision: Precision, weights_sha256: str
+    ) -> None:
+        torch = torch_module()
+        self.entry = entry
+        self.device = device
+        self.precision = precision
+        self.weights_sha256 = weights_sha256
+        self.batch = 64 if device.startswith("cuda") else 8
+        self._model = model
+        self._dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[
+            precision
+        ]
+        shape = (1, 3, 1, 1)
+        self._mean = torch.tensor(entry.mean, device=device).reshape(shape) * 255
+        self._std = torch.tensor(entry.std, device=device).reshape(shape) * 255
+
+    @property
+    def name(self) -> str:
+        """Its id in the catalogue."""
+        return self.entry.id
+
+    @property
+    def dim(self) -> int:
+        """Length of an embedding."""
+        return self.entry.dim
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything about the encoder that would change a vector."""
+        return {
+            "encoder": self.entry.id,
+            "weights_sha256": self.weights_sha256,
+            "precision": self.precision,
+            "embedding": self.entry.embedding,
+            "mean": list(self.entry.mean),
+            "std": list(self.entry.std),
+        }
+
+    def grid(self, tile_px: int) -> int:
+        """Patch tokens along one side of a tile of that size.
+
+        Raises
+        ------
+        EncoderError
+            If the encoder does not take that size.
+        """
+        if tile_px < self.entry.patch_px or tile_px % self.entry.patch_px:
+            below = max(1, tile_px // self.entry.patch_px) * self.entry.patch_px
+            raise EncoderError(
+                f"{self.entry.name} takes tiles of whole {self.entry.patch_px} px patches, "
+                f"not of {tile_px} px.",
+                f"Use {below} or {below + self.entry.patch_px} px.",
+            )
+        return tile_px // self.entry.patch_px
+
+    def encode(
+        self, pixels: npt.NDArray[np.uint8], keep: Collection[Part] = EVERYTHING
+    ) -> Encoding:
+        """Encode tiles.
+
+        Parameters
+        ----------
+        pixels : (n, px, px, 3) uint8
+            RGB at the resolution they are to be seen at; px a multiple of the patch size.
+        keep : collection of "patch_tokens" and "attention"
+            What to return beside the embeddings.
+
+        Raises
+        ------
+        EncoderError
+            If the tiles have a size the encoder does not take, or the device fails.
+        """
+        if pixels.ndim != 4 or pixels.shape[-1] != 3 or pixels.dtype != np.uint8:
+            raise ValueError(f"tiles are (n, px, px, 3) uint8, not {pixels.shape} {pixels.dtype}")
+        if pixels.shape[1] != pixels.shape[2]:
+            raise ValueError(f"tiles are square, not {pixels.shape[1]} by {pixels.shape[2]}")
+        side = self.grid(pixels.shape[1])
+        parts: list[Encoding] = []
+        start = 0
+        while start < len(pixels):
+            try:
+                parts.append(self._forward(pixels[start : start + self.batch], side, keep))
+            except RuntimeError as error:
+                if not _out_of_memory(error) or self.batch == 1:
+                    raise EncoderError(
+                        f"{self.entry.name} failed on {self.device}: {error}",
+                        "Choose another device or precision.",
+                    ) from error
+                self.batch //= 2
+                continue
+            start += len(parts[-1])
+        return _joined(parts, self.entry, side, keep)
+
+    def _forward(
+        self, pixels: npt.NDArray[np.uint8], side: int, keep: Collection[Part]
+    ) -> Encoding:
+        torch = torch_module()
+        with torch.inference_mode():
+            x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+            x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
+            row = None
+            if "attention" in keep:
+                with AttentionTap(self._model) as tap:
+                    tokens = forward_tokens(self._model, x)
+                    row = tap.cls_row()
+            else:
+                tokens = forward_tokens(self._model, x)
+            prefix = self.entry.tokens.cls + self.entry.tokens.registers
+            patch = tokens[:, prefix:].float()
+            vector = tokens[:, 0].float()
+            if self.entry.embedding == "cls+mean":
+                vector = torch.cat([vector, patch.mean(1)], dim=1)
+            n = len(pixels)
+            return Encoding(
+                vector.cpu().numpy(),
+                patch.reshape(n, side, side, -1).cpu().numpy() if "patch_tokens" in keep else None,
+                None
+                if row is None
+                else row[:, :, prefix:].reshape(n, -1, side, side).cpu().numpy(),
+            )
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    torch = torch_module()
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _joined(parts: list[Encoding], entry: Entry, side: int, keep: Collection[Part]) -> Encoding:
+    if not parts:
+        return Encoding(
+            np.empty((0, entry.dim), np.float32),
+            np.empty((0, side, side, entry.token_dim), np.float32)
+            if "patch_tokens" in keep
+            else None,
+            np.empty((0, entry.heads, side, side), np.float32) if "attention" in keep else None,
+        )
+
+    def join(arrays: list[Any]) -> Any:
+        return None if arrays[0] is None else np.concatenate(arrays)
+
+    return Encoding(
+        join([p.embedding for p in parts]),
+        join([p.patch_tokens for p in parts]),
+        join([p.attention for p in parts]),
+    )
+
+
+# --- loading ----------------------------------------------------------------------------------
+
+
+def load_encoder(
+    name: str = DEFAULT_ENCODER,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    weights: str | Path | None = None,
+    folder: str | Path | None = None,
+) -> Encoder:
+    """Load an encoder of the catalogue.
+
+    Parameters
+    ----------
+    name : str
+        Its id ("uni2-h") or name ("UNI2-h").
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps".
+    precision : "auto", "bf16", "fp16" or "fp32"
+        "auto" takes the fastest the device is good at; the reference is fp32.
+    weights : path, optional
+        A weights file, or a folder that holds one. Default: looked for in ``folder`` and in the
+        hub's cache on this machine. Nothing is downloaded.
+    folder : path, optional
+        The encoder folder. Default: the one of the settings.
+
+    Raises
+    ------
+    EncoderError
+        If there is no such encoder, its weights are not here, or they do not fit.
+    """
+    from ..settings import Settings
+
+    entry = find_entry(name)
+    device = pick_device(device)
+    precision = pick_precision(precision, device)
+    model = _build(entry)
+    if entry.seed is not None and weights is None:
+        state = random_state(model, entry.seed)
+        digest = sha256_of_state(state)
+    else:
+        home = Path(folder) if folder is not None else Settings().encoder_folder
+        path = require_weights(entry, home, Path(weights) if weights is not None else None)
+        state = read_state(path)
+        digest = sha256_of_file(path)
+    _load(model, state, entry)
+    torch = torch_module()
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
+    try:
+        model = model.to(device=device, dtype=dtype).eval()
+    except RuntimeError as error:
+        raise EncoderError(
+            f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'
+        ) from error
+    return Encoder(entry, model, device, precision, digest)
+
+
+def _build(entry: Entry) -> Any:
+    """The architecture without weights: nothing is allocated or drawn at random."""
+    torch = torch_module()
+    import timm
+    import timm.layers
+
+    args = dict(entry.args)
+    if isinstance(args.get("mlp_layer"), str):
+        args["mlp_layer"] = getattr(timm.layers, args["mlp_layer"])
+    if isinstance(args.get("act_layer"), str):
+        args["act_layer"] = getattr(torch.nn, args["act_layer"])
+    with torch.device("meta"):
+        return timm.create_model(entry.arch, pretrained=False, num_classes=0, **args)
+
+
+def _load(model: Any, state: dict[str, Any], entry: Entry) -> None:
+    """Put weights into a model built on the meta device, all of them and no others."""
+    torch = torch_module()
+    try:
+        model.load_state_dict(state, strict=True, assign=True)
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        raise EncoderError(
+            f"These weights are not {entry.name}: {' '.join(lines)[:300]}",
+            "Choose the file its makers released for this very model.",
+        ) from error
+    for module in model.modules():
+        # Rotary tables are buffers that no file holds: they are computed.
+        names = [n for n, b in module.named_buffers(recurse=False) if b.is_meta]
+        for name in names:
+            empty = torch.empty_like(getattr(module, name), device="cpu")
+            module.register_buffer(name, empty, persistent=False)
+        if names and hasattr(module, "init_non_persistent_buffers"):
+            module.init_non_persistent_buffers()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)

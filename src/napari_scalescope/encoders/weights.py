@@ -1,0 +1,163 @@
+"""Where an encoder's weights are, and whether they are the right ones."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import EncoderError
+from .catalogue import Entry
+
+if TYPE_CHECKING:
+    import torch
+
+SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
+
+Availability = Literal["built in", "on this machine", "needs its weights", "needs a licence"]
+
+
+def availability(entry: Entry, folder: Path | None) -> Availability:
+    """Whether an encoder can be used now, and if not, what it lacks."""
+    if entry.seed is not None:
+        return "built in"
+    if find_weights(entry, folder) is not None:
+        return "on this machine"
+    return "needs a licence" if entry.gated else "needs its weights"
+
+
+def find_weights(entry: Entry, folder: Path | None) -> Path | None:
+    """The file with an encoder's weights on this machine, without asking any network.
+
+    Looked for in order: ``<folder>/<id>.safetensors`` (or .bin, .pth, .pt), any of the names it
+    has on the hub inside ``<folder>/<id>/``, and the hub's own cache.
+    """
+    if folder is not None:
+        places = [folder / f"{entry.id}{suffix}" for suffix in SUFFIXES]
+        places += [folder / entry.id / name for name in entry.files]
+        for place in places:
+            if place.is_file():
+                return place
+    if entry.hub is not None:
+        from huggingface_hub import try_to_load_from_cache
+
+        for name in entry.files:
+            found = try_to_load_from_cache(entry.hub, name)
+            if isinstance(found, str):
+                return Path(found)
+    return None
+
+
+def require_weights(entry: Entry, folder: Path | None, given: Path | None = None) -> Path:
+    """The weights file to load: the one given (a file, or a folder that holds one), or found.
+
+    Raises
+    ------
+    EncoderError
+        If there is none; the text says where to put one.
+    """
+    if given is not None:
+        found = _inside(given, entry) if given.is_dir() else given
+        if found is None or not found.is_file():
+            raise EncoderError(
+                f"There are no weights of {entry.name} at {given}.",
+                f"Give a file ({', '.join(SUFFIXES)}) or a folder with {entry.files[0]} in it.",
+            )
+        return found
+    found = find_weights(entry, folder)
+    if found is not None:
+        return found
+    where = f"https://huggingface.co/{entry.hub}" if entry.hub else "its makers"
+    accept = ", after accepting its licence there," if entry.gated else ""
+    place = f"{folder / entry.id}{SUFFIXES[0]}" if folder else "the encoder folder of the settings"
+    raise EncoderError(
+        f"{entry.name} is known but its weights are not on this machine.",
+        f"Get {entry.files[0]} from {where}{accept} and put it at {place}, "
+        "or choose the file with Local weights….",
+    )
+
+
+def _inside(folder: Path, entry: Entry) -> Path | None:
+    names = [*entry.files, *(f"{entry.id}{suffix}" for suffix in SUFFIXES)]
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def read_state(path: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a weights file by name. Never runs code from the file.
+
+    Raises
+    ------
+    EncoderError
+        If the file is damaged, or is a pickle that would need to run code.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except pickle.UnpicklingError as error:
+        raise EncoderError(
+            f"{path.name} is a pickle that holds more than numbers; it was not opened.",
+            "Ask its makers for safetensors.",
+        ) from error
+    except FileNotFoundError:
+        raise EncoderError(f"There is no file {path}.", "Check the path.") from None
+    except Exception as error:  # safetensors, zip and pickle readers raise their own kinds
+        raise EncoderError(
+            f"{path.name} is not a readable weights file ({error}).", "Download it again."
+        ) from error
+    for key in ("state_dict", "model", "teacher"):
+        if isinstance(state, dict) and isinstance(state.get(key), dict):
+            state = state[key]
+            break
+    if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
+        raise EncoderError(f"{path.name} holds no named tensors.", "Choose the weights file.")
+    return state
+
+
+def sha256_of_file(path: Path) -> str:
+    """sha256 of a file's content, as the hub prints it."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of_state(state: dict[str, torch.Tensor]) -> str:
+    """sha256 over names, shapes and float32 values of tensors that come from no file."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().float().contiguous()
+        digest.update(f"{name} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def random_state(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
+    """Weights for an untrained model: the same numbers on every machine and version.
+
+    Matrices are normal with variance 1 / fan-in (LeCun et al. 1998), which keeps signals at the
+    same size through the layers; biases are 0 and norms 1. numpy's ``RandomState`` is used
+    because its stream is frozen, which torch's and numpy's newer generators do not promise.
+    """
+    import numpy as np
+    import torch
+
+    source = np.random.RandomState(seed)
+    state = {}
+    for name, tensor in model.state_dict().items():
+        shape = tuple(tensor.shape)
+        if name.endswith("bias"):
+            values = np.zeros(shape)
+        elif "norm" in name:
+            values = np.ones(shape)
+        elif name in ("cls_token", "pos_embed", "reg_token"):
+            values = source.standard_normal(shape) * 0.02
+        else:
+            fan_in = int(np.prod(shape[1:])) or 1
+            values = source.standard_normal(shape) / np.sqrt(fan_in)
+        state[name] = torch.from_numpy(values.astype(np.float32))
+    return state

@@ -1,0 +1,82 @@
+"""What stands between a picture of the model and the truth, in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..encoders import Encoder, Entry
+from ..geometry import TileGrid
+from ..slides import Slide
+
+#: Further from every resolution it was trained at than this factor, an encoder is out of range.
+OFF_SCALE = 1.5
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One thing to know about a map.
+
+    Parameters
+    ----------
+    text : str
+    doubtful : bool
+        Whether it is a reason for caution rather than for the record.
+    """
+
+    text: str
+    doubtful: bool = False
+
+
+def trust(slide: Slide, entry: Entry, encoder: Encoder | None, mpp: float) -> list[Remark]:
+    """How far a map of this slide, by this encoder, at this resolution can be believed."""
+    return [
+        *_training(entry, mpp),
+        _resampling(slide, mpp),
+        *_resolution(slide),
+        *_numbers(entry, encoder, mpp, slide),
+    ]
+
+
+def _training(entry: Entry, mpp: float) -> list[Remark]:
+    if not entry.trained:
+        return [Remark("Untrained: random weights, the maps say nothing about tissue", True)]
+    if not entry.native_mpp:
+        return [Remark("Trained on photographs, not on tissue", True)]
+    nearest = min(entry.native_mpp, key=lambda m: max(m / mpp, mpp / m))
+    trained = ", ".join(f"{m:g}" for m in sorted(entry.native_mpp))
+    factor = max(nearest / mpp, mpp / nearest)
+    text = f"Seen at {mpp:.3g} µm/px, trained at {trained}"
+    if factor > OFF_SCALE:
+        side = "coarser" if mpp > nearest else "finer"
+        return [Remark(f"{text}: {factor:.2g}× {side} than it knows", True)]
+    return [Remark(text)]
+
+
+def _resampling(slide: Slide, mpp: float) -> Remark:
+    native = slide.require_mpp()
+    if mpp < native / 1.02:
+        return Remark(
+            f"Enlarged {native / mpp:.2g}×: the slide has {native:.3g} µm/px at best", True
+        )
+    level = slide.level_for(mpp / native)
+    stored = native * slide.levels[level].downsample
+    if abs(mpp / stored - 1) < 0.001:
+        return Remark(f"Read from level {level} as it is")
+    return Remark(f"Read from level {level} ({stored:.3g} µm/px), reduced {mpp / stored:.3g}×")
+
+
+def _resolution(slide: Slide) -> list[Remark]:
+    found = [Remark(w, True) for w in slide.resolution.warnings]
+    if slide.mpp_source == "set by the user":
+        found.append(Remark("Slide resolution set by hand"))
+    return found
+
+
+def _numbers(entry: Entry, encoder: Encoder | None, mpp: float, slide: Slide) -> list[Remark]:
+    side = TileGrid.cover(slide, mpp, entry.input_px).tile_um
+    found = [Remark(f"Tile {entry.input_px} px = {side:.0f} µm, edges padded with white")]
+    if encoder is not None:
+        found.append(
+            Remark(f"{encoder.precision} on {encoder.device}, weights {encoder.weights_sha256[:8]}")
+        )
+    return found

@@ -1,0 +1,171 @@
+"""Which file is read by what.
+
+Files are told apart by their content, never by their extension.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ...errors import SlideError
+from ..resolution import resolve
+from ..slide import Slide
+
+#: Patterns of the files napari offers to this reader. PNG and JPEG open too (`open_slide`), but
+#: are left to napari's own reader unless asked for.
+PATTERNS = (
+    "*.svs", "*.ndpi", "*.scn", "*.tif", "*.tiff", "*.ome.tif", "*.ome.tiff", "*.zarr",
+)  # fmt: skip
+
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
+    """Open a whole-slide image.
+
+    Parameters
+    ----------
+    path : str or Path
+        SVS, NDPI, SCN, OME-TIFF, generic or pyramidal TIFF, an OME-Zarr folder (0.4, 0.5), or a
+        PNG or JPEG picture.
+    mpp : float, optional
+        µm per level-0 pixel, in place of what the file says.
+
+    Returns
+    -------
+    Slide
+
+    Raises
+    ------
+    SlideError
+        If it is not there, not allowed to be read, not an image, damaged, or of a kind that
+        ScaleScope does not read. The text names the file and what to do.
+    """
+    path = Path(path).expanduser()
+    make = _reader_for(path)
+    try:
+        reader = make(path)
+        statements, objective = reader.statements()
+        _refuse_empty(path, reader.sizes)
+    except SlideError:
+        raise
+    except NotImplementedError as error:
+        raise SlideError(
+            f"{path.name} is laid out in a way ScaleScope does not read ({error}).",
+            "Export the brightfield image as RGB.",
+        ) from error
+    except Exception as error:  # parsers of damaged files raise anything
+        raise SlideError(
+            f"{path.name} is damaged or incomplete and cannot be opened "
+            f"({type(error).__name__}: {error}).",
+            "Copy the file again from its source.",
+        ) from error
+    slide = Slide(path.name, path, reader, resolve(statements, objective), fingerprint(path))
+    if mpp is not None:
+        slide.set_mpp(mpp)
+    return slide
+
+
+def _refuse_empty(path: Path, sizes: tuple[tuple[int, int], ...]) -> None:
+    if not sizes or min(sizes[0]) < 1:
+        raise SlideError(f"{path.name} has no pixels.", "Write the image again.")
+
+
+def _reader_for(path: Path) -> Callable[[Path], Any]:
+    """The reader class for a path, or an error that says why there is none."""
+    try:
+        is_folder = path.is_dir()
+        head = b"" if is_folder else _head(path)
+    except FileNotFoundError:
+        raise SlideError(f"There is no file {path}.", "Check the name and the folder.") from None
+    except PermissionError:
+        raise SlideError(
+            f"{path.name} may not be read with your permissions.",
+            "Ask the owner for read access, or copy it to a folder of yours.",
+        ) from None
+    except OSError as error:
+        raise SlideError(
+            f"{path.name} cannot be read ({error}).", "Check the disk or the network share."
+        ) from error
+    if is_folder:
+        if any((path / n).exists() for n in ("zarr.json", ".zgroup", ".zattrs")):
+            from .ome_zarr import OmeZarrReader
+
+            return OmeZarrReader
+        raise SlideError(
+            f"{path.name} is a folder, not a slide.",
+            "Choose the slide file inside it (or the .zarr folder itself).",
+        )
+    if head.startswith(_TIFF):
+        from .tiff import TiffReader
+
+        return TiffReader
+    if head.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff")) and path.suffix.lower() != ".mrxs":
+        from .picture import PictureReader
+
+        return PictureReader
+    raise _refusal(path, head)
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(256)
+
+
+def _refusal(path: Path, head: bytes) -> SlideError:
+    """Why a file that is no image we know cannot be opened."""
+    if not head:
+        return SlideError(f"{path.name} is empty.", "Copy the file again from its source.")
+    if head.startswith(b"version https://git-lfs"):
+        return SlideError(
+            f"{path.name} is a Git LFS pointer, not the slide itself.", "Run `git lfs pull`."
+        )
+    if head[128:132] == b"DICM":
+        return SlideError(
+            f"{path.name} is DICOM, which ScaleScope does not read yet.",
+            "Convert it to pyramidal TIFF or OME-Zarr.",
+        )
+    if path.suffix.lower() in (".mrxs", ".vms", ".vmu", ".bif", ".czi"):
+        return SlideError(
+            f"{path.name}: {path.suffix} slides are not read yet.",
+            "Convert it to pyramidal TIFF or OME-Zarr.",
+        )
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
+        return SlideError(
+            f"{path.name} is a text file, not an image, whatever its extension says.",
+            "Check which file this is.",
+        )
+    return SlideError(
+        f"{path.name} is not an image in a format ScaleScope knows.",
+        "It reads SVS, NDPI, SCN, TIFF, OME-TIFF, OME-Zarr, PNG and JPEG.",
+    )
+
+
+def fingerprint(path: Path) -> str:
+    """A sha256 that follows a slide's content wherever it is moved.
+
+    Whole for files up to 4 MB; larger ones are sampled at 64 places (and by their size), which
+    takes milliseconds for a slide of 10 GB on a network share. A zarr folder is known by its
+    metadata and by the names and sizes of its chunks.
+    """
+    digest = hashlib.sha256()
+    if path.is_dir():
+        for part in sorted(p for p in path.rglob("*") if p.is_file()):
+            digest.update(f"{part.relative_to(path).as_posix()} {part.stat().st_size}\n".encode())
+            if part.suffix == ".json" or part.name.startswith(".z"):
+                digest.update(part.read_bytes())
+        return digest.hexdigest()
+    size = path.stat().st_size
+    digest.update(str(size).encode())
+    with path.open("rb") as file:
+        if size <= 4 << 20:
+            digest.update(file.read())
+        else:
+            block, places = 64 << 10, 64
+            for i in range(places):
+                file.seek((size - block) * i // (places - 1))
+                digest.update(file.read(block))
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""PNG and JPEG: one level, decoded whole."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError
+from ..resolution import Statement
+from ..slide import Pixels
+
+
+class PictureReader:
+    """Reads a plain picture. See `slides.slide.Reader`."""
+
+    def __init__(self, path: Path) -> None:
+        from PIL import Image
+
+        self._path = path
+        self._lock = threading.Lock()
+        self._pixels: Pixels | None = None
+        with warnings.catch_warnings():
+            # Pillow warns of "decompression bombs" at 90 megapixels, a small piece of a slide.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                self.sizes = ((image.width, image.height),)
+                self.chunks = self.sizes
+                self.format = str(image.format)
+                self.properties: Mapping[str, Any] = {"mode": image.mode}
+                self._dpi = image.info.get("dpi")
+        self.associated: tuple[str, ...] = ()
+
+    def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """Pixels (h, w, 3) of a window inside the picture."""
+        with self._lock:
+            if self._pixels is None:
+                self._pixels = self._decode()
+        return self._pixels[y : y + h, x : x + w].copy()
+
+    def _decode(self) -> Pixels:
+        from PIL import Image
+
+        try:
+            with warnings.catch_warnings(), Image.open(self._path) as image:
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                if image.mode in ("RGBA", "LA", "PA", "P"):
+                    # What is transparent is shown on white, as glass is.
+                    rgba = image.convert("RGBA")
+                    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+                    return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
+                return np.asarray(image.convert("RGB"))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise SlideError(
+                f"{self._path.name} is damaged and cannot be decoded ({error}).",
+                "Copy the file again from its source.",
+            ) from error
+
+    def close(self) -> None:
+        """Forget the decoded picture."""
+        with self._lock:
+            self._pixels = None
+
+    def statements(self) -> tuple[list[Statement], float | None]:
+        """What the file says about the resolution."""
+        if not self._dpi or not all(d > 0 for d in self._dpi):
+            return [], None
+        x, y = (25400.0 / float(d) for d in self._dpi)
+        return [Statement(f"{self.format} dots per inch", x, y)], None

@@ -1,0 +1,235 @@
+"""TIFF in all its dialects: Aperio SVS, Hamamatsu NDPI, Leica SCN, OME-TIFF, Philips, generic.
+
+tiffslide tells the dialect apart and finds the levels; pieces are fetched and decoded one by one
+through tifffile, so that each is decoded once whoever asks for it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from ...errors import SlideError
+from ..chunks import ChunkCache, assemble
+from ..resolution import UM_PER, Statement
+from ..slide import BACKGROUND, Pixels
+from .handle import Handle
+
+_FORMATS: Mapping[str, str] = {
+    "aperio": "Aperio SVS",
+    "hamamatsu": "Hamamatsu NDPI",
+    "leica": "Leica SCN",
+    "ventana": "Ventana BIF",
+    "philips_tiff": "Philips TIFF",
+}
+
+
+@dataclass(frozen=True)
+class _Area:
+    """One scanned piece of the slide: its levels, and where it lies in the frame at each."""
+
+    pages: tuple[Any, ...]
+    offsets: tuple[tuple[int, int], ...]
+
+
+class TiffReader:
+    """Reads the pyramid of a TIFF file. See `slides.slide.Reader`."""
+
+    def __init__(self, path: Path, chunks: ChunkCache | None = None) -> None:
+        import tiffslide
+
+        self._cache = chunks or ChunkCache()
+        self._path = path
+        with warnings.catch_warnings():
+            # tiffslide warns that it does not parse every vendor field. The resolution is
+            # resolved (and doubted) by us, and the rest is not used.
+            warnings.simplefilter("ignore")
+            self._tiff = tiffslide.TiffSlide(path)
+            try:
+                parsed = dict(self._tiff.properties)
+                self._areas = self._find_areas(parsed)
+                self._check()
+            except BaseException:
+                self._tiff.close()
+                raise
+        self.properties: Mapping[str, Any] = {
+            k: v for k, v in parsed.items() if v is not None and k != "tiff.ImageDescription"
+        }
+        self.sizes = tuple(self._tiff.level_dimensions)
+        self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in self._areas[0].pages)
+        tif = self._tiff.ts_tifffile
+        vendor = str(parsed.get("tiffslide.vendor"))
+        self.format = "OME-TIFF" if tif.is_ome else _FORMATS.get(vendor, "TIFF")
+        index = int(parsed["tiffslide.series-index"])
+        self.associated = tuple(s.name.lower() for s in tif.series[index + 1 :] if s.name)
+        self._handle: Handle | None = Handle(path)
+
+    def _find_areas(self, properties: Mapping[str, Any]) -> list[_Area]:
+        """The scanned pieces: one, except in Leica files, which place several in one frame."""
+        series = self._tiff.ts_tifffile.series
+        composition = properties.get("tiffslide.series-composition")
+        if composition is None:
+            located = {int(properties["tiffslide.series-index"]): None}
+        else:
+            located = composition["located_series"]
+        areas = []
+        for index, offsets in located.items():
+            levels = series[index].levels
+            if series[index].axes not in ("YXS", "YX"):
+                raise SlideError(
+                    f"{self._path.name} is laid out as {series[index].axes} "
+                    f"{series[index].shape}, not as one brightfield image.",
+                    "Open it with a multichannel reader, or export the brightfield image as RGB.",
+                )
+            areas.append(
+                _Area(
+                    tuple(level.pages[0] for level in levels),
+                    tuple((int(o[0]), int(o[1])) for o in offsets or [(0, 0)] * len(levels)),
+                )
+            )
+        return areas
+
+    def _check(self) -> None:
+        """Refuse what is cut off, and what is no 8-bit RGB or grey."""
+        size = self._path.stat().st_size
+        for page in (page for area in self._areas for page in area.pages):
+            if page.dtype != np.uint8 or page.samplesperpixel == 2:
+                raise SlideError(
+                    f"{self._path.name} holds {page.samplesperpixel} channels of {page.dtype}; "
+                    "ScaleScope reads 8-bit RGB.",
+                    "Convert it to 8-bit RGB.",
+                )
+            end = max(
+                (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)),
+                default=0,
+            )
+            if end > size:
+                raise SlideError(
+                    f"{self._path.name} is damaged: it is cut off at {size} of {end} bytes.",
+                    "Copy the file again from its source.",
+                )
+
+    # --- pixels ---
+
+    def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """Pixels (h, w, 3) of a window inside a level."""
+        if len(self._areas) == 1 and self._areas[0].offsets[level] == (0, 0):
+            return self._read_area(0, level, x, y, w, h)
+        out = np.full((h, w, 3), BACKGROUND, np.uint8)
+        for number, area in enumerate(self._areas):
+            page, (top, left) = area.pages[level], area.offsets[level]
+            x0, y0 = max(x, left), max(y, top)
+            x1, y1 = min(x + w, left + page.imagewidth), min(y + h, top + page.imagelength)
+            if x1 > x0 and y1 > y0:
+                out[y0 - y : y1 - y, x0 - x : x1 - x] = self._read_area(
+                    number, level, x0 - left, y0 - top, x1 - x0, y1 - y0
+                )
+        return out
+
+    def _read_area(self, area: int, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        page = self._areas[area].pages[level]
+        return assemble(
+            x,
+            y,
+            w,
+            h,
+            (page.chunks[1], page.chunks[0]),
+            lambda row, col: self._cache.get(
+                (area, level, row, col), lambda: self._decode(page, level, row, col)
+            ),
+        )
+
+    def _decode(self, page: Any, level: int, row: int, col: int) -> Pixels:
+        index = row * -(-page.imagewidth // page.chunks[1]) + col
+        offset, count = page.dataoffsets[index], page.databytecounts[index]
+        if not count:
+            # Sparse files leave out pieces that were not scanned. It is glass, not black tissue.
+            return np.full((*page.chunks[:2], 3), BACKGROUND, np.uint8)
+        handle = self._handle
+        if handle is None:
+            raise SlideError(f"{self._path.name} was closed.", "Open it again.")
+        try:
+            data = handle.read(offset, count)
+            pixels = page.decode(
+                data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+            )[0][0]
+        except Exception as error:  # a dozen codecs raise a dozen kinds of error
+            raise SlideError(
+                f"{self._path.name} is damaged: piece ({row}, {col}) of level {level} cannot be "
+                f"decoded ({error}).",
+                "Copy the file again from its source.",
+            ) from error
+        if pixels.shape[-1] == 1:
+            pixels = np.repeat(pixels, 3, axis=-1)
+        return np.ascontiguousarray(pixels[..., :3])
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle = None
+        self._tiff.close()
+        self._cache.clear()
+
+    # --- resolution ---
+
+    def statements(self) -> tuple[list[Statement], float | None]:
+        """What every tag says about the resolution, and the objective's power."""
+        p = self.properties
+        out = []
+        if (mpp := _number(p.get("aperio.MPP"))) is not None:
+            out.append(Statement("Aperio MPP", mpp, mpp))
+        if p.get("tiffslide.vendor") == "leica" or self.format == "Philips TIFF":
+            x, y = _number(p.get("tiffslide.mpp-x")), _number(p.get("tiffslide.mpp-y"))
+            if x is not None and y is not None:
+                out.append(Statement(f"{self.format} metadata", x, y))
+        out += _ome_statements(self._tiff.ts_tifffile.ome_metadata)
+        out += _tiff_statements(self._areas[0].pages[0])
+        return out, _number(p.get("tiffslide.objective-power"))
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def _tiff_statements(page: Any) -> list[Statement]:
+    """The TIFF resolution of a page, if it has one with a unit."""
+    unit, x, y = (page.tags.get(n) for n in ("ResolutionUnit", "XResolution", "YResolution"))
+    if unit is None or x is None or y is None:
+        return []
+    per_unit = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}.get(int(unit.value))
+    try:
+        rx, ry = x.value[0] / x.value[1], y.value[0] / y.value[1]
+    except (TypeError, ZeroDivisionError, IndexError):
+        return []
+    if per_unit is None or rx <= 0 or ry <= 0:
+        return []
+    return [Statement("TIFF XResolution", per_unit / rx, per_unit / ry)]
+
+
+def _ome_statements(xml: str | None) -> list[Statement]:
+    """The physical pixel size of the first image of an OME-XML block."""
+    if not xml:
+        return []
+    try:
+        root = ElementTree.fromstring(xml)
+    except ElementTree.ParseError:
+        return []
+    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
+    if pixels is None:
+        return []
+    sides = []
+    for axis in "XY":
+        size = _number(pixels.get(f"PhysicalSize{axis}"))
+        unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        if size is None or unit is None:
+            return []
+        sides.append(size * unit)
+    return [Statement("OME PhysicalSizeX", *sides)]

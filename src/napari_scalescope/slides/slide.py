@@ -1,0 +1,254 @@
+"""`Slide`: a pyramid of lazily read levels, and what is known of its scale and content."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ResolutionError
+from ..geometry import Box, level_downsample
+from .resolution import Resolution
+
+Pixels = npt.NDArray[np.uint8]
+
+#: What lies outside a slide, and where nothing was scanned.
+BACKGROUND = 255
+#: Reads of more pixels than this are split, which bounds the memory of one read to about 100 MB.
+READ_AT_ONCE = 1 << 25
+
+
+@dataclass(frozen=True)
+class Level:
+    """One stored resolution of a slide.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels of this level.
+    downsample : float
+        Level-0 pixels per pixel of this level.
+    chunk : (int, int)
+        Width and height of the pieces this level is stored (and decoded) in.
+    """
+
+    width: int
+    height: int
+    downsample: float
+    chunk: tuple[int, int]
+
+
+class Reader(Protocol):
+    """What a file format has to provide. Implementations live in `formats`.
+
+    ``read`` is called from several threads at once and must not need a lock held by the caller.
+    """
+
+    #: Short name of the format ("Aperio SVS", "OME-Zarr 0.5", …).
+    format: str
+    #: (width, height) of every level in its own pixels, finest first.
+    sizes: tuple[tuple[int, int], ...]
+    #: (width, height) of the stored pieces of every level.
+    chunks: tuple[tuple[int, int], ...]
+    #: Everything the file says about itself, by the name of the tag.
+    properties: Mapping[str, Any]
+    #: Names of label, macro and thumbnail images: metadata, never levels.
+    associated: tuple[str, ...]
+
+    def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """The pixels (h, w, 3) of a window that lies inside a level, in level pixels."""
+        ...
+
+    def close(self) -> None:
+        """Give back file handles; reading afterwards is an error."""
+        ...
+
+
+@dataclass
+class Slide:
+    """A whole-slide image, read lazily.
+
+    Made by `open_slide` or `phantom`. Reading is safe from several threads.
+
+    Parameters
+    ----------
+    name : str
+        What to call it: the file's name without its folder.
+    path : Path or None
+        Where it is, None for a slide that exists only in memory.
+    reader : Reader
+        The file format behind it.
+    resolution : Resolution
+        µm per pixel, where that came from, and what is doubtful about it.
+    fingerprint : str
+        sha256 of the content (of samples of it for large files): the same slide in another
+        place has the same fingerprint.
+    """
+
+    name: str
+    path: Path | None
+    reader: Reader
+    resolution: Resolution
+    fingerprint: str
+    levels: tuple[Level, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        size0 = self.reader.sizes[0]
+        self.levels = tuple(
+            Level(*size, level_downsample(size0, size), chunk)
+            for size, chunk in zip(self.reader.sizes, self.reader.chunks, strict=True)
+        )
+
+    # --- what it is ---
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """(width, height) of level 0 in pixels."""
+        return (self.levels[0].width, self.levels[0].height)
+
+    @property
+    def box(self) -> Box:
+        """The whole slide in level-0 pixels."""
+        return Box(0.0, 0.0, float(self.dimensions[0]), float(self.dimensions[1]))
+
+    @property
+    def mpp(self) -> float | None:
+        """µm per level-0 pixel, None where the file does not say."""
+        return self.resolution.mpp
+
+    @property
+    def mpp_source(self) -> str:
+        """The tag the resolution was taken from, or why there is none."""
+        return self.resolution.source
+
+    @property
+    def format(self) -> str:
+        """Short name of the file format."""
+        return self.reader.format
+
+    @property
+    def size_mm(self) -> tuple[float, float] | None:
+        """(width, height) on the glass in mm, None where the resolution is unknown."""
+        if self.mpp is None:
+            return None
+        return (self.dimensions[0] * self.mpp / 1000, self.dimensions[1] * self.mpp / 1000)
+
+    def require_mpp(self) -> float:
+        """The resolution, or an error that says how to give one."""
+        if self.mpp is None:
+            raise ResolutionError(
+                f"{self.name} does not say how many µm a pixel is ({self.mpp_source}).",
+                "Give it: the resolution field of the Explorer, --slide-mpp on the command line, "
+                "or open_slide(path, mpp=…).",
+            )
+        return self.mpp
+
+    def set_mpp(self, mpp: float) -> None:
+        """Override the resolution (µm per level-0 pixel), e.g. where the file has none."""
+        self.resolution = self.resolution.overridden(mpp)
+
+    # --- pixels ---
+
+    def level_for(self, downsample: float) -> int:
+        """The coarsest level that is still at least as fine as ``downsample``."""
+        best = 0
+        for i, level in enumerate(self.levels):
+            if level.downsample <= downsample * 1.001:
+                best = i
+        return best
+
+    def read_level(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """Pixels (h, w, 3) uint8 of a window of a level; white where it leaves the slide.
+
+        Parameters
+        ----------
+        level : int
+            Index into `levels`.
+        x, y, w, h : int
+            Upper left corner and size in pixels of that level.
+        """
+        info = self.levels[level]
+        x0, y0 = max(x, 0), max(y, 0)
+        x1, y1 = min(x + w, info.width), min(y + h, info.height)
+        if (x0, y0, x1, y1) == (x, y, x + w, y + h):
+            return self.reader.read(level, x, y, w, h)
+        out = np.full((h, w, 3), BACKGROUND, np.uint8)
+        if x1 > x0 and y1 > y0:
+            part = self.reader.read(level, x0, y0, x1 - x0, y1 - y0)
+            out[y0 - y : y1 - y, x0 - x : x1 - x] = part
+        return out
+
+    def read(
+        self,
+        box: tuple[float, float, float, float],
+        mpp: float | None = None,
+        size: tuple[int, int] | None = None,
+    ) -> Pixels:
+        """Pixels of any box at any resolution, resampled with antialiasing.
+
+        Parameters
+        ----------
+        box : (x, y, w, h)
+            Level-0 pixels, floats. What lies outside the slide is white.
+        mpp : float, optional
+            Resolution to read at in µm per pixel; level 0's where neither it nor ``size`` is
+            given. Needs a slide of known resolution.
+        size : (int, int), optional
+            Width and height of the answer, in place of ``mpp``.
+
+        Returns
+        -------
+        (h', w', 3) uint8
+            h' and w' are the box divided by the scale, rounded, at least 1.
+        """
+        from .resample import resample
+
+        box = Box(*box)
+        if size is None:
+            scale = 1.0 if mpp is None else mpp / self.require_mpp()
+            size = (max(1, round(box.w / scale)), max(1, round(box.h / scale)))
+        level = self.level_for(min(box.w / size[0], box.h / size[1]))
+        d = self.levels[level].downsample
+        # Taps of the resampling kernel reach this far beyond the box, in level pixels.
+        reach = math.ceil(2 * max(1.0, box.w / d / size[0], box.h / d / size[1])) + 1
+        x0, y0 = math.floor(box.x / d) - reach, math.floor(box.y / d) - reach
+        x1, y1 = math.ceil(box.x1 / d) + reach, math.ceil(box.y1 / d) + reach
+        if (x1 - x0) * (y1 - y0) > READ_AT_ONCE and size[1] > 1:
+            # A slide without coarse levels: read in bands, so that memory stays bounded.
+            upper, lower = size[1] // 2, size[1] - size[1] // 2
+            cut = box.h * upper / size[1]
+            return np.concatenate(
+                [
+                    self.read((box.x, box.y, box.w, cut), size=(size[0], upper)),
+                    self.read((box.x, box.y + cut, box.w, box.h - cut), size=(size[0], lower)),
+                ]
+            )
+        window = self.read_level(level, x0, y0, x1 - x0, y1 - y0)
+        inside = (box.x / d - x0, box.y / d - y0, box.x1 / d - x0, box.y1 / d - y0)
+        return resample(window, inside, size)
+
+    def thumbnail(self, longest: int = 1000) -> Pixels:
+        """The whole slide, its longest side ``longest`` pixels: (h', w', 3) uint8."""
+        w, h = self.dimensions
+        scale = max(w, h) / longest
+        return self.read(self.box, size=(max(1, round(w / scale)), max(1, round(h / scale))))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.reader.close()
+
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        w, h = self.dimensions
+        mpp = "unknown µm/px" if self.mpp is None else f"{self.mpp:.4g} µm/px"
+        return f"<Slide {self.name}: {w} × {h} px, {len(self.levels)} levels, {mpp}>"

@@ -1,0 +1,1 @@
+"""What is seen in napari. Only this folder knows Qt and napari."""

@@ -1,0 +1,208 @@
+"""One session per viewer, and the wires between it, the layers and the camera."""
+
+from __future__ import annotations
+
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtWidgets import QWidget
+
+from ..session import Session
+from ..slides import Slide
+from .layers import Layers, Sharpener, slide_layer, slide_of
+from .main_thread import MainThread
+from .preferences import read_settings
+from .viewport import Viewport
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+_coordinators: weakref.WeakKeyDictionary[Any, Coordinator] = weakref.WeakKeyDictionary()
+
+
+class Coordinator(QObject):
+    """What the docks of one viewer share.
+
+    Docks ask for it with `of` and keep it; they talk to ``session`` and never to each other. It
+    lives as long as the viewer has a slide or a dock of ours.
+
+    Attributes
+    ----------
+    session : Session
+    layers : Layers
+    viewport : Viewport
+    main : MainThread
+        Where docks connect to the session's signals.
+    """
+
+    failed = Signal(str)
+    """(text): something could not be done, in words for the user."""
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        super().__init__()
+        settings = read_settings()
+        self.viewer = viewer
+        self.session = Session(settings)
+        self.layers = Layers(viewer)
+        self.viewport = Viewport(viewer, settings.debounce_ms)
+        self.main = MainThread()
+        self._sharpeners: dict[Layer, Sharpener] = {}
+        self._docks: list[QWidget] = []
+        self._wanted_live = True
+        self._connect()
+        for layer in viewer.layers:
+            self._adopt(layer)
+
+    @classmethod
+    def of(cls, viewer: Any) -> Coordinator:
+        """The coordinator of a viewer, made when it is first asked for."""
+        # Plugins are given a proxy of the viewer; the model behind it is the same for all.
+        model = getattr(viewer, "__wrapped__", viewer)
+        found = _coordinators.get(model)
+        if found is None:
+            found = _coordinators[model] = cls(model)
+        return found
+
+    # --- docks ---
+
+    def join(self, dock: QWidget) -> None:
+        """A dock is there. When the last one is closed the session ends."""
+        self._docks.append(dock)
+        dock.installEventFilter(self)
+        dock.destroyed.connect(partial(self._leave, dock))
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Notice that a dock was closed: napari then takes its widget out and forgets it."""
+        if (
+            event.type() == QEvent.Type.ParentChange
+            and watched in self._docks
+            and watched.parent() is None
+        ):
+            self._leave(watched)
+            watched.deleteLater()
+        return False
+
+    def _leave(self, dock: QWidget) -> None:
+        if dock in self._docks:
+            self._docks.remove(dock)
+            self.main.forget(dock)
+            if not self._docks:
+                self.close()
+
+    def close(self) -> None:
+        """End the session. Slides stay as layers and stay sharp."""
+        if _coordinators.get(self.viewer) is not self:
+            return
+        del _coordinators[self.viewer]
+        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
+        self.viewer.layers.events.removed.disconnect(self._on_removed)
+        for callbacks, ours in self._mouse():
+            if ours in callbacks:
+                callbacks.remove(ours)
+        self.main.close()
+        self.viewport.close()
+        self.session.close()
+
+    # --- slides ---
+
+    def add_slide(self, slide: Slide) -> None:
+        """Show a slide and work on it."""
+        data, options, _ = slide_layer(slide, self.session.settings.cache_mb)
+        self.viewer.add_image(data, **options)
+
+    @property
+    def sharp(self) -> bool:
+        """Whether everything on the screen has its own pixels, nothing a blurred stand-in."""
+        return all(s.idle for s in self._sharpeners.values())
+
+    def set_slide_mpp(self, mpp: float) -> None:
+        """Override the resolution of the slide; its layers are placed anew."""
+        slide = self.session.slide
+        if slide is None:
+            return
+        self.session.set_slide_mpp(mpp)
+        self.layers.rescale()
+        self.viewport.follow(slide)
+        self.viewport.show(slide.box, 0.95)
+        self.session.set_live(self._wanted_live)
+
+    def _adopt(self, layer: Layer) -> None:
+        slide = slide_of(layer)
+        if slide is None:
+            return
+        if layer not in self._sharpeners:
+            self._sharpeners[layer] = Sharpener(layer)
+        self.layers.follow(slide)
+        self.session.set_slide(slide)
+        self.viewport.follow(slide)
+        if self._wanted_live and slide.mpp is not None:
+            self.session.set_live(True)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._adopt(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        sharpener = self._sharpeners.pop(layer, None)
+        if sharpener is None:
+            return
+        sharpener.close()
+        slide = slide_of(layer)
+        if slide is not None and slide is self.session.slide:
+            rest = [s for other in self.viewer.layers if (s := slide_of(other)) is not None]
+            self.layers.follow(rest[-1] if rest else None)
+            self.session.set_slide(rest[-1] if rest else None)
+            self.viewport.follow(rest[-1] if rest else None)
+        if slide is not None:
+            slide.close()
+
+    # --- wires ---
+
+    def _connect(self) -> None:
+        session, main = self.session, self.main
+        self.viewer.layers.events.inserted.connect(self._on_inserted)
+        self.viewer.layers.events.removed.connect(self._on_removed)
+        for callbacks, ours in self._mouse():
+            callbacks.append(ours)
+        self.viewport.changed.connect(session.set_view)
+        main.on(session.map_changed, lambda: self.layers.show_map(session.map))
+        main.on(session.query_changed, lambda: self.layers.show_query(session.query))
+        main.on(session.selection_changed, self._show_selection)
+        main.on(session.failed, lambda error: self.failed.emit(str(error)))
+
+    def _show_selection(self) -> None:
+        chosen = self.session.selection
+        emb = None if chosen is None else self.session.embeddings(chosen.mpp)
+        self.layers.show_selection(emb, [] if chosen is None else chosen.tiles)
+
+    def set_wanted_live(self, live: bool) -> None:
+        """The user switched live encoding on or off; slides opened later start like that."""
+        self._wanted_live = live
+        self.session.set_live(live)
+
+    # --- mouse ---
+
+    def _mouse(self) -> list[tuple[list[Any], Any]]:
+        return [(self.viewer.mouse_drag_callbacks, self._on_press)]
+
+    def _on_press(self, _viewer: Any, event: Any) -> Any:
+        """A click that is no drag asks: what looks like this?"""
+        yield
+        dragged = False
+        while event.type == "mouse_move":
+            dragged = True
+            yield
+        if not dragged and event.button == 1 and not event.modifiers and self._is_question():
+            unit = (self.session.slide.mpp if self.session.slide else None) or 1.0
+            y, x = (float(v) / unit for v in event.position[-2:])
+            self.session.ask(x, y)
+
+    def _is_question(self) -> bool:
+        """Whether a click means the tissue rather than a shape that is being drawn."""
+        active = self.viewer.layers.selection.active
+        if self.session.slide is None or not self.session.live:
+            return False
+        return active is None or str(getattr(active, "mode", "pan_zoom")) == "pan_zoom"

@@ -1,0 +1,200 @@
+"""The Explorer dock: one slide, one encoder, what it sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
+
+from ..errors import ScaleScopeError
+from ..session import trust
+from .coordinator import Coordinator
+from .encoder_chooser import EncoderChooser
+from .encoding_panel import EncodingPanel
+from .overlay_panel import OverlayPanel
+from .parts import Words
+from .regions_panel import RegionsPanel
+from .slide_card import SlideCard
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+#: What the dock says while an overlay has nothing to show.
+WAITING = {
+    "attention": "Encode something: switch Live on, or press E.",
+    "similarity": "Click on the tissue to find what looks like it.",
+    "pca": "Encode something: switch Live on, or press E.",
+    "clusters": "Encode some tiles to group them.",
+}
+
+
+class Explorer(QScrollArea):
+    """The dock people start with.
+
+    Parts of it say what the user asked for; the session does it; this class redraws from the
+    session's state.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.setWidgetResizable(True)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setMinimumWidth(300)
+        self._hub = Coordinator.of(napari_viewer)
+        self._hub.join(self)
+        session = self._hub.session
+        self.slide_card = SlideCard()
+        self.encoder_chooser = EncoderChooser(session.settings.encoder_folder)
+        self.encoding = EncodingPanel()
+        self.overlay = OverlayPanel()
+        self.regions = RegionsPanel()
+        self.error = Words()
+        body = QWidget()
+        layout = QVBoxLayout(body)
+        layout.setContentsMargins(8, 8, 8, 8)
+        for part in (
+            self.slide_card,
+            self.encoder_chooser,
+            self.encoding,
+            self.error,
+            self.overlay,
+            self.regions,
+        ):
+            layout.addWidget(part)
+        layout.addStretch(1)
+        self.setWidget(body)
+        self.error.say("")
+        self.overlay.show_opacity(self._hub.layers.opacity)
+        self._connect()
+        self._bind_keys(napari_viewer)
+        for show in (self._show_slide, self._show_encoder, self._show_look, self._show_map):
+            show()
+        self.encoding.show_live(session.live)
+        self._show_status()
+
+    # --- wires ---
+
+    def _connect(self) -> None:
+        hub, session = self._hub, self._hub.session
+        self.slide_card.mpp_set.connect(self._on_mpp_set)
+        self.encoder_chooser.chosen.connect(session.choose_encoder)
+        self.encoding.scale_chosen.connect(session.choose_scale)
+        self.encoding.live_toggled.connect(hub.set_wanted_live)
+        self.encoding.slide_requested.connect(session.encode_slide)
+        self.encoding.stop_requested.connect(session.stop)
+        self.overlay.look_changed.connect(lambda changes: session.set_look(**changes))
+        self.overlay.opacity_changed.connect(hub.layers.set_opacity)
+        self.regions.draw_requested.connect(self._on_draw)
+        self.regions.select_requested.connect(self._on_select)
+        self.regions.export_requested.connect(self._on_export)
+        hub.failed.connect(self._show_error)
+        hub.main.on(session.slide_changed, self._show_slide, self)
+        hub.main.on(session.encoder_changed, self._show_encoder, self)
+        hub.main.on(session.view_changed, self._show_scale, self)
+        hub.main.on(session.look_changed, self._show_look, self)
+        hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
+        hub.main.on(session.map_changed, self._show_map, self)
+        hub.main.on(session.status_changed, lambda _status: self._show_status(), self)
+
+    def _bind_keys(self, viewer: Any) -> None:
+        # napari ignores keybindings of manifests, and its own are per layer type: shortcuts of
+        # this dock work wherever the focus is in the window.
+        session = self._hub.session
+        for key, act in (
+            ("E", session.encode_view),
+            ("[", lambda: self._step_scale(0.5)),
+            ("]", lambda: self._step_scale(2.0)),
+        ):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.activated.connect(act)
+
+    # --- what the user asked for ---
+
+    def _on_mpp_set(self, mpp: float) -> None:
+        self._hub.set_slide_mpp(mpp)
+
+    def _on_draw(self) -> None:
+        layer = self._hub.layers.regions_layer()
+        self._hub.viewer.layers.selection.active = layer
+        layer.mode = "add_polygon_lasso"
+        self.regions.say("Hold the mouse and draw. Press Esc or click the slide layer to end.")
+
+    def _on_select(self) -> None:
+        import shapely
+
+        regions = self._hub.layers.regions()
+        if not len(regions):
+            self.regions.say("Draw a region first.")
+            return
+        session = self._hub.session
+        session.select_region(shapely.union_all([r.geometry for r in regions]))
+        count = 0 if session.selection is None else len(session.selection)
+        self.regions.say(f"{count} tiles selected.")
+
+    def _on_export(self, path: Path) -> None:
+        session = self._hub.session
+        session.set_regions(self._hub.layers.regions())
+        try:
+            count = session.export_regions(path)
+        except ScaleScopeError as error:
+            self._show_error(str(error))
+            return
+        self.regions.say(f"{count} region{'' if count == 1 else 's'} written to {path.name}.")
+
+    def _step_scale(self, factor: float) -> None:
+        session = self._hub.session
+        if session.mpp is not None:
+            session.choose_scale((session.mpp * factor,))
+
+    # --- redrawing ---
+
+    def _show_slide(self) -> None:
+        slide = self._hub.session.slide
+        self.slide_card.show_slide(slide)
+        if slide is not None:
+            folder = slide.path.parent if slide.path is not None else None
+            self.regions.suggest(folder, f"{Path(slide.name).stem}.geojson")
+        self.error.say("")
+        self._show_scale()
+
+    def _show_encoder(self) -> None:
+        session = self._hub.session
+        self.encoder_chooser.show_entry(session.entry, session.encoder is not None)
+        self.overlay.show_heads(session.entry.heads)
+        self._show_trust()
+
+    def _show_scale(self) -> None:
+        session = self._hub.session
+        self.encoding.show_scale(session.scale, session.mpp, session.entry.input_px)
+        self._show_trust()
+
+    def _show_look(self) -> None:
+        self.overlay.show_look(self._hub.session.look)
+
+    def _show_map(self) -> None:
+        session = self._hub.session
+        self.overlay.show_map(session.map, WAITING[session.look.overlay])
+        if session.map is not None:
+            self.error.say("")
+
+    def _show_trust(self) -> None:
+        session = self._hub.session
+        slide, mpp = session.slide, session.mpp
+        known = slide is not None and slide.mpp is not None and mpp is not None
+        self.overlay.show_trust(
+            trust(slide, session.entry, session.encoder, mpp) if known else []  # type: ignore[arg-type]
+        )
+
+    def _show_status(self) -> None:
+        session = self._hub.session
+        encoder = session.encoder
+        device = "" if encoder is None else f"{encoder.device}, {encoder.precision}"
+        self.encoding.show_status(session.status, device)
+
+    def _show_error(self, text: str) -> None:
+        self.error.say(text, doubtful=True)

@@ -1,0 +1,104 @@
+"""What to lay over the tissue, and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QWidget
+
+from ..analysis import TileMap
+from ..session import OVERLAYS, Look, Remark
+from .parts import Choice, Legend, Section, Words
+
+
+class OverlayPanel(Section):
+    """Chooser of the overlay, its legend, and the trust line."""
+
+    look_changed = Signal(dict)
+    """(dict): fields of `Look` the user changed."""
+    opacity_changed = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__("Overlay")
+        self._overlay = Choice("Overlay")
+        for key, title in OVERLAYS.items():
+            self._overlay.addItem(title, key)
+        self._overlay.activated.connect(
+            lambda _: self.look_changed.emit({"overlay": self._overlay.currentData()})
+        )
+        self._tokens = Choice(
+            "Resolution of the map",
+            "Resolution of the map: the encoder's own lattice, or whole tiles",
+        )
+        self._tokens.addItem("patch tokens", True)
+        self._tokens.addItem("tiles", False)
+        self._tokens.activated.connect(
+            lambda _: self.look_changed.emit({"tokens": self._tokens.currentData()})
+        )
+        self._head = Choice("Attention head", "Attention head", letters=12)
+        self._head.activated.connect(
+            lambda _: self.look_changed.emit({"head": self._head.currentData()})
+        )
+        self._k = QSpinBox()
+        self._k.setRange(2, 50)
+        self._k.setSuffix(" groups")
+        self._k.setAccessibleName("Number of clusters")
+        self._k.valueChanged.connect(lambda k: self.look_changed.emit({"clusters": k}))
+        self._opacity = QSlider(Qt.Orientation.Horizontal)
+        self._opacity.setRange(0, 100)
+        self._opacity.setAccessibleName("Opacity of the overlay")
+        self._opacity.valueChanged.connect(lambda v: self.opacity_changed.emit(v / 100))
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self._overlay, 1)
+        for widget in (self._tokens, self._head, self._k):
+            first.addWidget(widget, 1)
+        second.addWidget(QLabel("Opacity"))
+        second.addWidget(self._opacity, 1)
+        self._legend = Legend()
+        self._meaning = Words()
+        self._trust = QWidget()
+        self._remarks = Words()
+        self._doubts = Words()
+        self.body.addLayout(first)
+        self.body.addLayout(second)
+        for words in (self._legend, self._meaning, self._doubts, self._remarks):
+            self.body.addWidget(words)
+        self.show_heads(0)
+
+    def show_look(self, look: Look) -> None:
+        """Show what is chosen."""
+        self._overlay.setCurrentIndex(self._overlay.findData(look.overlay))
+        self._tokens.setCurrentIndex(self._tokens.findData(look.tokens))
+        self._tokens.setVisible(look.overlay in ("similarity", "pca"))
+        self._head.setVisible(look.overlay == "attention")
+        self._head.setCurrentIndex(max(0, self._head.findData(look.head)))
+        self._k.setVisible(look.overlay == "clusters")
+        self._k.blockSignals(True)
+        self._k.setValue(look.clusters)
+        self._k.blockSignals(False)
+
+    def show_heads(self, heads: int) -> None:
+        """Offer the heads of the encoder."""
+        if self._head.count() == heads + 1:
+            return
+        self._head.clear()
+        self._head.addItem("mean of heads", None)
+        for i in range(heads):
+            self._head.addItem(f"head {i + 1}", i)
+
+    def show_opacity(self, opacity: float) -> None:
+        """Show the overlays' opacity, 0 to 1."""
+        self._opacity.blockSignals(True)
+        self._opacity.setValue(round(opacity * 100))
+        self._opacity.blockSignals(False)
+
+    def show_map(self, tile_map: TileMap | None, waiting_for: str) -> None:
+        """Explain the map that is shown, or say what is missing for one."""
+        self._legend.show_map(tile_map)
+        self._meaning.say(waiting_for if tile_map is None else tile_map.legend)
+
+    def show_trust(self, remarks: Sequence[Remark]) -> None:
+        """Say how far the map can be believed; doubts come first, in amber."""
+        self._doubts.say("\n".join(r.text for r in remarks if r.doubtful), doubtful=True)
+        self._remarks.say(" · ".join(r.text for r in remarks if not r.doubtful))

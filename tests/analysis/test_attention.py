@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from napari_scalescope.analysis import attention_map
+from napari_scalescope.embeddings import EmbeddingSet
+
+
+def test_mosaic_at_token_resolution(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves, missing=((0, 0),))
+    made = attention_map(emb, head=0)
+    assert made.values.shape == (48, 80)
+    assert made.placement.cell == emb.grid.footprint / 4
+    assert np.isnan(made.values[:4, :4]).all()
+    # Head 1 gives half of its attention to one of sixteen tokens: 8 times an even share.
+    assert made.values[4, 0] == pytest.approx(8.0)
+    assert made.values[5, 1] == 0
+    assert made.unit == "× uniform"
+    x, y = emb.grid.box(1, 0)[:2]
+    assert made.at(x + 1, y + 1) == pytest.approx(8.0)
+    assert made.at(1, 1) is None
+    assert made.at(-5, 0) is None
+
+
+def test_mean_of_heads_and_single_heads(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves)
+    mean, first, second = (attention_map(emb, h).values for h in ("mean", 0, 1))
+    np.testing.assert_allclose(mean, (first + second) / 2, rtol=1e-3)
+    np.testing.assert_allclose(second, 0.8, rtol=1e-3)
+    with pytest.raises(IndexError):
+        attention_map(emb, 2)
+
+
+def test_within_the_tile(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:
+    made = attention_map(make_set(halves), 0, normalise="tile")
+    assert (made.values.min(), made.values.max()) == (0, 1)
+    assert "own smallest" in made.legend
+
+
+def test_some_tiles_only(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:
+    emb = make_set(halves)
+    made = attention_map(emb, tiles=[[3, 4], [4, 6]])
+    assert made.values.shape == (8, 12)
+    assert (made.placement.x, made.placement.y) == emb.grid.box(3, 4)[:2]
+    assert np.isnan(made.values[:4, 4:]).all()
+
+
+def test_overlapping_tiles_are_averaged(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves, stride_px=32)
+    made = attention_map(emb, 1)
+    assert made.values.shape == (4 + 11 * 2, 4 + 19 * 2)
+    np.testing.assert_allclose(made.values, 0.8, rtol=1e-3)
+    corners = attention_map(emb, 0).values
+    assert corners[0, 0] == pytest.approx(8)
+    assert corners[2, 2] == pytest.approx(2)  # one of four tiles over it looks there
+
+
+def test_nothing_kept(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:
+    with pytest.raises(LookupError, match="no attention"):
+        attention_map(make_set(halves, parts=False))

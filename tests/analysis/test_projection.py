@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from napari_scalescope.analysis import pca_map, project
+from napari_scalescope.analysis.projection import principal_axes
+from napari_scalescope.embeddings import EmbeddingSet
+
+
+@pytest.mark.parametrize("n", [5, 40, 500])
+def test_principal_axes_are_those_of_scikit_learn_up_to_sign(
+    n: int, rng: np.random.Generator
+) -> None:
+    from sklearn.decomposition import PCA
+
+    x = (rng.normal(size=(n, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
+    mean, axes = principal_axes(x, 3)
+    peer = PCA(3).fit(x)
+    np.testing.assert_allclose(mean, peer.mean_, atol=1e-4)
+    np.testing.assert_allclose(np.abs((axes * peer.components_).sum(1)), 1, atol=1e-3)
+
+
+def test_signs_do_not_flip(rng: np.random.Generator) -> None:
+    x = rng.normal(size=(200, 8)).astype(np.float32) * np.arange(1, 9)
+    _, a = principal_axes(x, 3)
+    _, b = principal_axes(x[rng.permutation(200)], 3)
+    np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def test_fewer_vectors_than_axes() -> None:
+    _, axes = principal_axes(np.eye(2, 6, dtype=np.float32), 3)
+    assert axes.shape == (3, 6)
+    assert np.isfinite(axes).all()
+
+
+def separation(xy: np.ndarray, labels: np.ndarray) -> float:
+    """Distance between the classes' centres in units of their spread."""
+    a, b = xy[labels == 0], xy[labels == 1]
+    return float(np.linalg.norm(a.mean(0) - b.mean(0)) / (a.std(0).max() + b.std(0).max()))
+
+
+@pytest.mark.parametrize("method", ["pca", "umap"])
+def test_classes_come_apart_and_the_same_input_gives_the_same_map(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray, method: str
+) -> None:
+    emb = make_set(halves)
+    xy = project(emb, method, seed=3)
+    assert xy.shape == (240, 2)
+    assert xy.dtype == np.float32
+    labels = halves[emb.tiles[:, 0], emb.tiles[:, 1]]
+    assert separation(xy, labels) > 2
+    np.testing.assert_array_equal(xy, project(emb, method, seed=3))
+
+
+def test_a_handful_of_tiles_is_shown_by_pca(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves[:2, 8:12])
+    np.testing.assert_array_equal(project(emb, "umap"), project(emb, "pca"))
+    assert project(np.empty((0, 7), np.float32)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("tokens", [False, True])
+def test_like_tissue_has_like_colours(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray, tokens: bool
+) -> None:
+    made = pca_map(make_set(halves, missing=((0, 0),)), tokens=tokens)
+    assert made.kind == "colour"
+    assert made.values.dtype == np.uint8
+    scale = 4 if tokens else 1
+    assert (made.values[:scale, :scale] == 0).all()
+    known = made.values[scale:, :, :3].astype(int)
+    left, right = np.split(known, 2, axis=1)
+    assert np.abs(left.mean((0, 1)) - right.mean((0, 1))).max() > 100
+    assert made.at(5, 5) is None
+    assert made.at(5000 / 4, 700)[3] == 255
+
+
+def test_nothing_encoded(make_set: Callable[..., EmbeddingSet]) -> None:
+    emb = make_set(np.zeros((1, 1), int), missing=((0, 0),))
+    with pytest.raises(LookupError):
+        pca_map(emb)

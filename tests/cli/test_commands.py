@@ -1,0 +1,191 @@
+"""The command line: what it prints, where, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_scalescope.cli import commands, offscreen, whole_slides
+from napari_scalescope.cli.commands import app
+from napari_scalescope.errors import ScaleScopeError
+
+from ..embeddings.fake import FakeEncoder
+from ..slides.conftest import smooth_picture, write_pyramid
+from ..slides.memory import coloured_slide
+
+
+@pytest.fixture
+def run() -> Callable[..., Any]:
+    def call(*arguments: Any) -> Any:
+        return CliRunner().invoke(app, [str(a) for a in arguments])
+
+    return call
+
+
+@pytest.fixture
+def slide(tmp_path: Path) -> Path:
+    path = tmp_path / "slide.tif"
+    pixels = coloured_slide(1300, 1000).read_level(0, 0, 0, 1300, 1000)
+    write_pyramid(path, pixels, mpp=0.5, compression="deflate")
+    return path
+
+
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> FakeEncoder:
+    made = FakeEncoder()
+    monkeypatch.setattr(whole_slides, "load_encoder", lambda *_, **__: made)
+    return made
+
+
+def only_json(result: Any) -> Any:
+    """Standard output is one JSON object and nothing else."""
+    return json.loads(result.stdout)
+
+
+def test_info(run: Callable[..., Any], slide: Path) -> None:
+    result = run("info", slide)
+    assert result.exit_code == 0
+    assert "1300 × 1000 px" in result.stdout
+    assert "0.5 µm/px (TIFF XResolution)" in result.stdout
+    facts = only_json(run("info", slide, "--json"))
+    assert facts["mpp"] == pytest.approx(0.5)
+    assert len(facts["levels"]) == 3
+    assert only_json(run("info", slide, "--json", "--slide-mpp", 0.3))["mpp"] == 0.3
+
+
+def test_info_of_what_is_no_slide(run: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "a.svs"
+    path.write_text("hello")
+    result = run("info", path)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "text file" in result.stderr
+    assert "Traceback" not in result.stderr
+    result = run("info", path, "--json")
+    assert result.exit_code == 1
+    assert set(only_json(result)) == {"error", "remedy"}
+
+
+def test_embed(run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder) -> None:
+    arguments = [
+        "embed",
+        slide,
+        "--encoder",
+        "x",
+        "--mpp",
+        0.5,
+        "--mpp",
+        1,
+        "--out",
+        tmp_path / "o",
+    ]
+    result = run(*arguments, "--keep", "attention")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("new") == 2
+    report = only_json(run(*arguments, "--json"))
+    assert [s["mpp"] for s in report["sets"]] == [0.5, 1.0]
+    assert all(s["encoded"] == 0 and s["tiles"] > 0 for s in report["sets"])
+    assert all(Path(s["path"]).is_dir() for s in report["sets"])
+
+
+def test_one_bad_slide_is_reported_and_the_rest_goes_on(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    bad, blank = tmp_path / "bad.svs", tmp_path / "no_mpp.tif"
+    bad.touch()
+    write_pyramid(blank, smooth_picture(300, 300), mpp=None)
+    result = run("embed", bad, slide, blank, "-e", "x", "-m", 0.5, "-o", tmp_path / "o", "--json")
+    assert result.exit_code == 1
+    report = only_json(result)
+    assert [s["slide"] for s in report["sets"]] == ["slide.tif"]
+    assert [Path(f["slide"]).name for f in report["failed"]] == ["bad.svs", "no_mpp.tif"]
+    assert "--slide-mpp" in report["failed"][1]["remedy"]
+
+
+def test_embed_refuses_nonsense(run: Callable[..., Any], slide: Path, tmp_path: Path) -> None:
+    base = ["embed", slide, "-o", tmp_path]
+    assert run(*base, "-e", "x").exit_code == 2
+    assert run(*base, "-e", "x", "-m", "blue").exit_code == 2
+    assert run(*base, "-e", "x", "-m", 0.5, "--keep", "pixels").exit_code == 2
+    assert run(*base, "-e", "x", "-m", 0.5, "--precision", "int3").exit_code == 2
+    result = run(*base, "-e", "nobody", "-m", 0.5)
+    assert result.exit_code == 1
+    assert "no encoder named" in result.stderr
+
+
+def test_encoders(run: Callable[..., Any]) -> None:
+    result = run("encoders")
+    assert result.exit_code == 0
+    assert "uni2-h" in result.stdout
+    rows = {r["id"]: r for r in only_json(run("encoders", "--json"))["encoders"]}
+    assert rows["untrained"]["state"] == "built in"
+    assert rows["uni2-h"]["dim"] == 1536
+
+
+def test_doctor(run: Callable[..., Any]) -> None:
+    result = run("doctor", "--json")
+    report = only_json(result)
+    assert result.exit_code == (0 if report["ok"] else 1)
+    checks = {c["name"]: c for c in report["checks"]}
+    assert checks["Python"]["ok"]
+    assert checks["torch"]["ok"]
+    assert "napari-scalescope" in run("doctor").stdout
+
+
+def test_doctor_says_what_is_wrong(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_scalescope.cli import doctor
+
+    def missing() -> Path:
+        raise ScaleScopeError("The sample phantom.tif is not installed.")
+
+    monkeypatch.setattr("napari_scalescope.sample.sample_slide_path", missing)
+    sample = doctor._sample()
+    assert not sample.ok
+    assert sample.remedy
+
+
+def test_demo_without_a_display_runs_on_a_virtual_one(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, slide: Path
+) -> None:
+    called: list[list[str]] = []
+    monkeypatch.setattr(offscreen, "has_display", lambda: False)
+    monkeypatch.setattr(offscreen, "run_offscreen", lambda a: called.append(a) or 3)
+    result = run("demo", slide, "--slide-mpp", 0.5)
+    assert result.exit_code == 3
+    assert called == [["demo", str(slide), "--screenshots", "demo_out", "--slide-mpp", "0.5"]]
+
+
+def test_no_display_and_no_virtual_one(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offscreen, "has_display", lambda: False)
+    monkeypatch.setattr(offscreen.shutil, "which", lambda _: None)
+    result = run("demo")
+    assert result.exit_code == 1
+    assert "apt-get install" in result.stderr
+
+
+def test_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offscreen.sys, "platform", "linux")
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not offscreen.has_display()
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert offscreen.has_display()
+    monkeypatch.setattr(offscreen.sys, "platform", "darwin")
+    monkeypatch.delenv("DISPLAY")
+    assert offscreen.has_display()
+
+
+def test_help_of_every_verb(run: Callable[..., Any]) -> None:
+    for verb in ("demo", "info", "embed", "encoders", "doctor"):
+        result = run(verb, "--help")
+        assert result.exit_code == 0
+    assert commands.app.info.name == "scalescope"

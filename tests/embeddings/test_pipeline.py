@@ -1,0 +1,155 @@
+"""Whole slides: resumed, killed, damaged, and the same every time."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_scalescope.embeddings import Progress, TileState, embed
+from napari_scalescope.embeddings.pipeline import make_plan
+from napari_scalescope.errors import EncoderError, ResolutionError
+from napari_scalescope.geometry import TileGrid
+from napari_scalescope.slides import tissue_mask
+
+from ..slides.conftest import smooth_picture
+from ..slides.memory import coloured_slide, memory_slide
+from .fake import FakeEncoder
+from .test_store import tree
+
+
+def test_all_tissue_is_embedded(tmp_path: Path) -> None:
+    slide, encoder = coloured_slide(2000, 1600), FakeEncoder()
+    emb = embed(slide, encoder, 0.5, store=tmp_path, keep=("attention",))  # type: ignore[arg-type]
+    share = tissue_mask(slide).share(emb.grid)
+    assert {tuple(t) for t in emb.tiles.tolist()} == {
+        tuple(t) for t in np.argwhere(share >= 0.05).tolist()
+    }
+    background = emb.state & TileState.BACKGROUND > 0
+    assert (background == (share < 0.05)).all()
+    # The left half was painted lighter than the right.
+    left = emb.centres[:, 0] < 900
+    right = emb.centres[:, 0] > 1100
+    assert emb.vectors[left, :3].mean() > emb.vectors[right, :3].mean() + 0.1
+
+
+def test_a_second_call_computes_nothing(tmp_path: Path) -> None:
+    slide, encoder = coloured_slide(2000, 1600), FakeEncoder()
+    first = embed(slide, encoder, store=tmp_path)  # type: ignore[arg-type]
+    count = encoder.encoded
+    seen: list[Progress] = []
+    again = embed(slide, encoder, store=tmp_path, progress=seen.append)  # type: ignore[arg-type]
+    assert encoder.encoded == count
+    assert not seen
+    np.testing.assert_array_equal(first.vectors, again.vectors)
+
+
+def test_progress_counts_up(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    embed(coloured_slide(), FakeEncoder(), store=tmp_path, progress=seen.append)  # type: ignore[arg-type]
+    assert [p.done for p in seen] == sorted({p.done for p in seen})
+    assert seen[-1].done == seen[-1].total
+    assert seen[-1].eta_s == 0
+    assert seen[-1].reading + seen[-1].encoding == pytest.approx(1)
+
+
+def test_without_tissue_detection_every_tile_is_embedded(tmp_path: Path) -> None:
+    emb = embed(coloured_slide(), FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert len(emb) == emb.grid.rows * emb.grid.cols
+
+
+def test_no_resolution(tmp_path: Path) -> None:
+    with pytest.raises(ResolutionError):
+        embed(memory_slide(smooth_picture(99, 99), None), FakeEncoder(), store=tmp_path)  # type: ignore[arg-type]
+
+
+def test_overlapping_tiles(tmp_path: Path) -> None:
+    emb = embed(coloured_slide(), FakeEncoder(), stride_px=32, store=tmp_path)  # type: ignore[arg-type]
+    assert emb.grid.stride_px == 32
+    assert len(emb) > 200
+
+
+def test_a_damaged_place_is_marked_and_the_rest_goes_on(tmp_path: Path) -> None:
+    slide = memory_slide(smooth_picture(640, 640), broken=(100, 100, 5, 5))
+    emb = embed(slide, FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    unreadable = np.argwhere(emb.state & TileState.UNREADABLE).tolist()
+    assert [1, 1] in unreadable
+    assert len(emb) + len(unreadable) == 100
+    encoder = FakeEncoder()
+    embed(slide, encoder, tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert encoder.encoded == 0  # not tried again
+
+
+def test_plan_is_cut_the_same_however_much_is_done() -> None:
+    grid = TileGrid.cover(coloured_slide(3000, 2400), 0.5, 64)
+    plan = make_plan(grid, 16, 4, None)
+    tiles = np.concatenate([b for _, _, batches in plan.blocks for b in batches])
+    assert sorted(map(tuple, tiles.tolist())) == sorted(map(tuple, grid.all_tiles().tolist()))
+    for (y, x), _, batches in plan.blocks:
+        for batch in batches:
+            assert len(batch) <= 4
+            assert (batch // 16 * 16 == (y, x)).all()
+
+
+@pytest.mark.parametrize("after", [1, 20, 77, 150])
+def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path: Path, after: int) -> None:
+    slide = coloured_slide(2000, 1600)
+    embed(slide, FakeEncoder(), store=tmp_path / "whole", keep=("attention",))  # type: ignore[arg-type]
+    with pytest.raises(EncoderError, match="fake failed"):
+        embed(slide, FakeEncoder(fail_after=after), store=tmp_path / "cut", keep=("attention",))  # type: ignore[arg-type]
+    assert list((tmp_path / "cut").rglob("*.npz"))
+    encoder = FakeEncoder()
+    emb = embed(slide, encoder, store=tmp_path / "cut", keep=("attention",))  # type: ignore[arg-type]
+    assert tree(tmp_path / "cut") == tree(tmp_path / "whole")
+    # Computed again at most the batch in flight.
+    assert encoder.encoded <= len(emb) - after + 4
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from tests.embeddings.fake import FakeEncoder
+from tests.slides.memory import coloured_slide
+from napari_scalescope.embeddings import embed
+print("ready", flush=True)
+embed(coloured_slide(2600, 2000), FakeEncoder(delay_s=0.004), store=sys.argv[1],
+      keep=("attention", "patch_tokens"))
+print("done", flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_random_instants_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    here = str(Path(__file__).parents[2])
+
+    def start(root: Path) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(root), here]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        return process
+
+    def finish(process: subprocess.Popen[str]) -> bool:
+        assert process.stdout is not None
+        with process.stdout as out:
+            said = out.read()
+        process.wait()
+        return "done" in said
+
+    begun = time.monotonic()
+    assert finish(start(tmp_path / "whole"))
+    length = time.monotonic() - begun
+    dice = random.Random(5)
+    for _ in range(6):
+        process = start(tmp_path / "killed")
+        time.sleep(dice.uniform(0, length / 3))
+        process.send_signal(signal.SIGKILL)
+        finish(process)
+    assert finish(start(tmp_path / "killed"))
+    assert tree(tmp_path / "killed") == tree(tmp_path / "whole")

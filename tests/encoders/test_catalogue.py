@@ -1,0 +1,52 @@
+"""The catalogue is data that is checked."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from napari_scalescope.encoders import DEFAULT_ENCODER, Entry, catalogue, find_entry
+from napari_scalescope.errors import EncoderError
+
+
+def test_the_default_needs_no_download() -> None:
+    entry = catalogue()[DEFAULT_ENCODER]
+    assert entry.seed is not None
+    assert not entry.trained
+
+
+def test_by_name_in_any_case() -> None:
+    assert find_entry("UNI2-h") is find_entry("uni2-h") is catalogue()["uni2-h"]
+
+
+def test_an_unknown_name_suggests_close_ones() -> None:
+    with pytest.raises(EncoderError, match="virchow2"):
+        find_entry("virchov2")
+    with pytest.raises(EncoderError, match="scalescope encoders"):
+        find_entry("qqqqqq")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dim": 5},
+        {"input_px": 225},
+        {"seed": None},
+        {"embedding": "mean"},
+        {"colour": "blue"},
+        {"id": "With Spaces"},
+    ],
+)
+def test_entries_that_contradict_themselves_are_refused(change: dict[str, object]) -> None:
+    good = catalogue()[DEFAULT_ENCODER].model_dump()
+    Entry.model_validate(good)
+    with pytest.raises(ValidationError):
+        Entry.model_validate({**good, **change})
+
+
+def test_gated_encoders_name_their_place_and_licence() -> None:
+    for entry in catalogue().values():
+        if entry.trained:
+            assert entry.hub
+            assert entry.licence
+            assert entry.files[0].endswith(".safetensors")

@@ -1,0 +1,135 @@
+"""Tiles in, vectors out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_scalescope.encoders import Encoder, load_encoder
+from napari_scalescope.errors import EncoderError
+
+
+@pytest.fixture
+def tiles(rng: np.random.Generator) -> np.ndarray:
+    """Eleven smooth coloured tiles."""
+    y, x = np.mgrid[:224, :224] / 224
+    waves = [
+        128 + 60 * np.sin(6 * (x * a + y * b))[..., None] * rng.uniform(-1, 1, 3)
+        for a, b in rng.uniform(-2, 2, (11, 2))
+    ]
+    return np.clip(np.stack(waves), 0, 255).astype(np.uint8)
+
+
+def test_the_untrained_weights_are_the_same_everywhere(untrained: Encoder) -> None:
+    assert untrained.weights_sha256 == (
+        "08c6620c6f0186256f860693e47faca63172a23fae1ae8401e1740bb4475542c"
+    )
+
+
+def test_a_tile_does_not_depend_on_its_batch(untrained: Encoder, tiles: np.ndarray) -> None:
+    together = untrained.encode(tiles)
+    alone = untrained.encode(tiles[4:5])
+    np.testing.assert_allclose(together.embedding[4], alone.embedding[0], atol=1e-5)
+
+
+def test_what_is_not_kept_is_not_returned(untrained: Encoder, tiles: np.ndarray) -> None:
+    coded = untrained.encode(tiles[:2], keep=())
+    assert coded.patch_tokens is None
+    assert coded.attention is None
+    np.testing.assert_allclose(coded.embedding, untrained.encode(tiles[:2]).embedding, atol=1e-6)
+
+
+def test_patch_tokens_are_in_place(untrained: Encoder) -> None:
+    """A mark in the upper right corner changes that token more than any other."""
+    plain = np.full((1, 224, 224, 3), 200, np.uint8)
+    marked = plain.copy()
+    marked[0, :16, -16:] = (90, 20, 120)
+    change = np.linalg.norm(
+        untrained.encode(marked).patch_tokens - untrained.encode(plain).patch_tokens, axis=-1
+    )[0]
+    assert np.unravel_index(change.argmax(), change.shape) == (0, 13)
+
+
+def test_other_tile_sizes(untrained: Encoder, rng: np.random.Generator) -> None:
+    coded = untrained.encode(rng.integers(0, 255, (1, 320, 320, 3), np.uint8))
+    assert coded.patch_tokens.shape == (1, 20, 20, 192)
+    with pytest.raises(EncoderError, match="240 or 256 px"):
+        untrained.encode(np.zeros((1, 250, 250, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.zeros((224, 224, 3), np.uint8),
+        np.zeros((1, 224, 224, 3), np.float32),
+        np.zeros((1, 224, 208, 3), np.uint8),
+        np.zeros((1, 224, 224, 4), np.uint8),
+    ],
+)
+def test_pixels_of_the_wrong_kind(untrained: Encoder, pixels: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="tiles are"):
+        untrained.encode(pixels)
+
+
+def test_no_tiles(untrained: Encoder) -> None:
+    coded = untrained.encode(np.zeros((0, 224, 224, 3), np.uint8))
+    assert len(coded) == 0
+    assert coded.attention.shape == (0, 3, 14, 14)
+
+
+def test_bf16_is_close_to_the_reference(untrained: Encoder, tiles: np.ndarray) -> None:
+    fast = load_encoder("untrained", device="cpu", precision="bf16").encode(tiles)
+    slow = untrained.encode(tiles)
+    for a, b in ((fast.embedding, slow.embedding), (fast.patch_tokens, slow.patch_tokens)):
+        a, b = a.reshape(len(tiles), -1), b.reshape(len(tiles), -1)
+        cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+        assert cosine.min() > 0.999
+
+
+def test_out_of_memory_halves_the_batch_and_goes_on(
+    tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    encoder = load_encoder("untrained", device="cpu", precision="fp32")
+    expected = encoder.encode(tiles)
+    forward = encoder._forward
+
+    def small_machine(pixels: np.ndarray, *args: Any) -> Any:
+        if len(pixels) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(pixels, *args)
+
+    monkeypatch.setattr(encoder, "_forward", small_machine)
+    coded = encoder.encode(tiles)
+    assert encoder.batch == 2
+    np.testing.assert_allclose(coded.embedding, expected.embedding, atol=1e-5)
+
+
+def test_other_failures_are_told_in_words(
+    tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = load_encoder("untrained", device="cpu", precision="fp32")
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(encoder, "_forward", broken)
+    with pytest.raises(EncoderError, match="Untrained ViT-Tiny failed on cpu"):
+        encoder.encode(tiles)
+
+
+def test_no_cuda_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(EncoderError, match="no usable CUDA"):
+        load_encoder("untrained", device="cuda")
+
+
+def test_identity_changes_with_whatever_changes_a_vector(untrained: Encoder) -> None:
+    other = load_encoder("untrained", device="cpu", precision="bf16")
+    assert untrained.identity != other.identity
+    assert set(untrained.identity) >= {"weights_sha256", "precision", "embedding", "mean", "std"}

@@ -1,0 +1,48 @@
+"""What stands between a picture and the truth, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_scalescope.encoders import catalogue
+from napari_scalescope.session import trust
+
+from ..slides.conftest import smooth_picture
+from ..slides.memory import memory_slide
+
+
+def said(name: str, mpp: float, slide_mpp: float = 0.25) -> dict[str, bool]:
+    slide = memory_slide([smooth_picture(800, 800), smooth_picture(200, 200)], slide_mpp)
+    return {r.text: r.doubtful for r in trust(slide, catalogue()[name], None, mpp)}
+
+
+def test_an_untrained_encoder_is_labelled() -> None:
+    assert any("random weights" in t and doubt for t, doubt in said("untrained", 0.5).items())
+
+
+@pytest.mark.parametrize(
+    ("name", "mpp", "doubtful"),
+    [("uni2-h", 0.5, False), ("uni2-h", 0.6, False), ("uni2-h", 2.0, True),
+     ("uni2-h", 0.25, True), ("kaiko-vits16", 2.0, False), ("kaiko-vits16", 8.0, True),
+     ("dinov2-s", 0.5, True)],
+)  # fmt: skip
+def test_resolution_used_against_resolution_trained(name: str, mpp: float, doubtful: bool) -> None:
+    remarks = said(name, mpp)
+    about = [t for t in remarks if "trained" in t.lower()]
+    assert len(about) == 1
+    assert remarks[about[0]] is doubtful
+
+
+def test_resampling_is_named() -> None:
+    assert "Read from level 0 (0.25 µm/px), reduced 2×" in said("uni", 0.5)
+    assert "Read from level 1 as it is" in said("uni", 1.0)
+    enlarged = [t for t in said("uni", 0.1) if t.startswith("Enlarged")]
+    assert said("uni", 0.1)[enlarged[0]] is True
+
+
+def test_doubts_about_the_slide_are_passed_on() -> None:
+    slide = memory_slide(smooth_picture(800, 800), 0.25)
+    slide.set_mpp(0.3)
+    texts = [r.text for r in trust(slide, catalogue()["uni"], None, 0.5)]
+    assert "Slide resolution set by hand" in texts
+    assert "Tile 224 px = 112 µm, edges padded with white" in texts

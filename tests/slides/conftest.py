@@ -1,0 +1,78 @@
+"""Small slides written on the spot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+Pixels = np.ndarray
+
+
+def smooth_picture(w: int, h: int, seed: int = 0) -> Pixels:
+    """A smooth colourful picture: survives JPEG and resampling with small errors."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:h, :w].astype(np.float32)
+    layers = []
+    for _ in range(3):
+        fx, fy, phase = (*rng.uniform(0.005, 0.03, 2), rng.uniform(0, 6))
+        layers.append(128 + 90 * np.sin(fx * x + phase) * np.cos(fy * y))
+    return np.stack(layers, -1).astype(np.uint8)
+
+
+def halved(pixels: Pixels) -> Pixels:
+    """The picture at half size (the last odd row and column cut), averaged."""
+    h, w = (n // 2 * 2 for n in pixels.shape[:2])
+    p = pixels[:h, :w].astype(np.float32)
+    return np.rint((p[::2, ::2] + p[1::2, ::2] + p[::2, 1::2] + p[1::2, 1::2]) / 4).astype(np.uint8)
+
+
+def write_pyramid(
+    path: Path,
+    pixels: Pixels,
+    *,
+    mpp: float | None = 0.5,
+    levels: int = 3,
+    tile: int = 128,
+    compression: str = "jpeg",
+    description: str | None = None,
+    **options: Any,
+) -> list[Pixels]:
+    """A tiled pyramidal TIFF with sub-IFDs; returns the pixels of its levels."""
+    pyramid = [pixels]
+    for _ in range(levels - 1):
+        pyramid.append(halved(pyramid[-1]))
+    common: dict[str, Any] = {
+        "tile": (tile, tile),
+        "compression": compression,
+        "photometric": "rgb",
+        "metadata": None,
+        **options,
+    }
+    if compression == "jpeg":
+        common["compressionargs"] = {"level": 95}
+    with tifffile.TiffWriter(path) as tif:
+        for i, level in enumerate(pyramid):
+            extra: dict[str, Any] = {"subifds": levels - 1} if i == 0 else {"subfiletype": 1}
+            if mpp is not None:
+                extra["resolution"] = (1e4 / mpp / 2**i, 1e4 / mpp / 2**i)
+                extra["resolutionunit"] = "CENTIMETER"
+            if i == 0 and description is not None:
+                extra["description"] = description
+            tif.write(level, **common, **extra)
+    return pyramid
+
+
+@pytest.fixture
+def tiff(tmp_path: Path) -> Callable[..., tuple[Path, list[Pixels]]]:
+    """Make a pyramidal TIFF: ``tiff(w, h, **options) -> (path, levels)``."""
+
+    def make(w: int = 700, h: int = 500, name: str = "slide.tif", **options: Any) -> Any:
+        path = tmp_path / name
+        return path, write_pyramid(path, smooth_picture(w, h), **options)
+
+    return make

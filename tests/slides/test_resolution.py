@@ -1,0 +1,57 @@
+"""Which tag is believed, and what is said of the others."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_scalescope.slides.resolution import PLAUSIBLE, Statement, resolve
+
+
+def test_nothing_said() -> None:
+    found = resolve([])
+    assert (found.mpp, found.source) == (None, "no tag gives a resolution")
+
+
+def test_the_vendors_tag_comes_first() -> None:
+    found = resolve([Statement("vendor", 0.25, 0.25), Statement("TIFF", 0.2501, 0.2499)], 40)
+    assert (found.mpp, found.source, found.objective) == (0.25, "vendor", 40)
+    assert found.warnings == ()
+
+
+def test_tags_that_disagree_are_reported_with_both_numbers() -> None:
+    found = resolve([Statement("vendor", 0.0274, 0.0274), Statement("TIFF", 0.2738, 0.2738)])
+    assert found.mpp == 0.2738  # the first is outside what a scanner can be
+    assert "0.0274" in found.warnings[0]
+    found = resolve([Statement("vendor", 0.25, 0.25), Statement("TIFF", 0.5, 0.5)])
+    assert found.mpp == 0.25
+    assert "0.25" in found.warnings[0]
+    assert "0.5" in found.warnings[0]
+
+
+@given(st.floats(allow_nan=True, allow_infinity=True))
+def test_what_cannot_be_is_never_believed(value: float) -> None:
+    found = resolve([Statement("tag", value, value)])
+    if not (math.isfinite(value) and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]):
+        assert found.mpp is None
+        assert "tag" in found.warnings[0]
+    else:
+        assert found.mpp == pytest.approx(value)
+
+
+def test_pixels_that_are_not_square_are_refused_in_words() -> None:
+    found = resolve([Statement("tag", 0.25, 0.5)])
+    assert found.mpp is None
+    assert "not square" in found.warnings[0]
+    assert resolve([Statement("tag", 0.25, 0.2501)]).mpp == pytest.approx(0.25005)
+
+
+def test_an_override_says_so() -> None:
+    found = resolve([Statement("tag", 0.25, 0.25)]).overridden(0.5)
+    assert (found.mpp, found.source) == (0.5, "set by the user")
+    for nonsense in (0.0, -1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match="positive"):
+            found.overridden(nonsense)

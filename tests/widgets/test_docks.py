@@ -1,0 +1,211 @@
+"""The docks on a viewer without a window: what is asked for is done and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_scalescope.exchange import read_regions
+from napari_scalescope.geometry import Box
+from napari_scalescope.widgets.embedding_map import EmbeddingMap
+from napari_scalescope.widgets.explorer import Explorer
+
+from ..embeddings.fake import FakeEncoder
+from ..slides.conftest import smooth_picture
+from ..slides.memory import coloured_slide, memory_slide
+from .test_panels import button, texts
+
+Settle = Callable[[Any], None]
+
+
+@pytest.fixture
+def explorer(qtbot: Any, hub: Any, viewer: Any) -> Explorer:
+    dock = Explorer(viewer)
+    qtbot.addWidget(dock)
+    dock.resize(340, 900)
+    dock.show()
+    return dock
+
+
+@pytest.fixture
+def embedding_map(qtbot: Any, hub: Any, viewer: Any) -> EmbeddingMap:
+    dock = EmbeddingMap(viewer)
+    qtbot.addWidget(dock)
+    dock.resize(400, 400)
+    dock.show()
+    return dock
+
+
+def open_slide(hub: Any, settle: Settle) -> None:
+    hub.add_slide(coloured_slide(2600, 2000))
+    hub.viewport.show(Box(600, 500, 800, 600))
+    settle(hub)
+
+
+def test_explorer_shows_slide_encoder_status_and_trust(
+    explorer: Explorer, hub: Any, settle: Settle
+) -> None:
+    assert "Drop a slide" in texts(explorer)
+    open_slide(hub, settle)
+    said = texts(explorer)
+    assert "1.30 × 1.00 mm" in said
+    assert "0.5 µm/px (memory)" in said
+    assert "Now 0.5 µm/px" in said
+    assert "Ready" in said
+    assert "Attention" not in explorer.error.text()
+    assert "random weights" in said
+    assert "Tile 64 px = 32 µm" in said
+
+
+def test_live_button(explorer: Explorer, hub: Any, settle: Settle, encoder: FakeEncoder) -> None:
+    open_slide(hub, settle)
+    live = button(explorer, "Live")
+    assert live.isChecked()
+    live.click()
+    settle(hub)
+    count = encoder.encoded
+    hub.viewport.show(Box(1500, 1000, 400, 300))
+    settle(hub)
+    assert encoder.encoded == count
+    live.click()
+    settle(hub)
+    assert encoder.encoded > count
+
+
+def test_encode_slide_and_stop(explorer: Explorer, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    before = len(hub.session.embeddings())
+    button(explorer, "Encode slide").click()
+    settle(hub)
+    assert len(hub.session.embeddings()) > before
+    button(explorer, "Stop").click()
+    settle(hub)
+    assert not button(explorer, "Live").isChecked()
+
+
+def test_choosing_an_overlay(explorer: Explorer, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    explorer.overlay.look_changed.emit({"overlay": "clusters", "clusters": 3})
+    settle(hub)
+    assert hub.layers.map_layer.name == "Clusters"
+    explorer.overlay.opacity_changed.emit(0.9)
+    assert hub.layers.map_layer.opacity == 0.9
+
+
+def test_an_error_is_said_and_goes_when_things_work_again(
+    explorer: Explorer, hub: Any, settle: Settle
+) -> None:
+    hub.add_slide(memory_slide(smooth_picture(900, 700), None))
+    hub.session.set_live(True)
+    settle(hub)
+    assert "resolution field" in explorer.error.text()
+    explorer.slide_card.mpp_set.emit(0.5)
+    settle(hub)
+    assert explorer.error.text() == ""
+    assert hub.layers.map_layer is not None
+
+
+def test_scale_keys_step_by_two(explorer: Explorer, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    explorer._step_scale(2.0)
+    settle(hub)
+    assert hub.session.scale == (1.0,)
+
+
+def test_regions_are_exported_and_select_tiles(
+    explorer: Explorer, hub: Any, settle: Settle, tmp_path: Path
+) -> None:
+    open_slide(hub, settle)
+    explorer.regions.select_requested.emit()
+    assert "Draw a region first" in texts(explorer.regions)
+    explorer.regions.draw_requested.emit()
+    layer = hub.layers.regions_layer()
+    assert layer.mode == "add_polygon_lasso"
+    layer.mode = "pan_zoom"
+    layer.add_polygons(np.array([[520, 620], [520, 900], [800, 900], [800, 620]], float))
+    explorer.regions.select_requested.emit()
+    assert len(hub.session.selection) > 3
+    assert f"{len(hub.session.selection)} tiles selected" in texts(explorer.regions)
+    explorer.regions.export_requested.emit(tmp_path / "a.geojson")
+    assert "1 region written to a.geojson" in texts(explorer.regions)
+    assert read_regions(tmp_path / "a.geojson")[0].geometry.bounds == (620, 520, 900, 800)
+    explorer.regions.export_requested.emit(tmp_path / "nowhere" / "a.geojson")
+    assert "cannot be written" in explorer.error.text()
+
+
+def test_no_text_is_wider_than_the_dock(explorer: Explorer, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    explorer.resize(300, 900)
+    body = explorer.widget()
+    assert body is not None
+    assert body.minimumSizeHint().width() <= 300
+
+
+def test_embedding_map_shows_encoded_tiles(
+    embedding_map: EmbeddingMap, hub: Any, settle: Settle
+) -> None:
+    scatter = embedding_map.scatter
+    open_slide(hub, settle)
+    emb = hub.session.projection.emb
+    assert len(scatter.selection) == len(emb) == len(hub.session.embeddings())
+    assert "Fake · 0.5 µm/px" in scatter.title
+
+
+def test_a_lasso_glows_on_the_slide_and_back(
+    embedding_map: EmbeddingMap, hub: Any, settle: Settle
+) -> None:
+    open_slide(hub, settle)
+    projection = hub.session.projection
+    middle = float(np.median(projection.xy[:, 0]))
+    low, high = projection.xy.min(0) - 1, projection.xy.max(0) + 1
+    embedding_map.scatter.select_polygon(
+        [(low[0], low[1]), (middle, low[1]), (middle, high[1]), (low[0], high[1])]
+    )
+    settle(hub)
+    inside = projection.xy[:, 0] < middle
+    chosen = {tuple(t) for t in hub.session.selection.tiles.tolist()}
+    assert chosen == {tuple(t) for t in projection.emb.tiles[inside].tolist()}
+    # and from the slide to the map
+    hub.session.select(projection.emb.tiles[:2])
+    settle(hub)
+    assert embedding_map.scatter.selection.nonzero()[0].tolist() == [0, 1]
+
+
+def test_double_click_flies_there(embedding_map: EmbeddingMap, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    emb = hub.session.projection.emb
+    embedding_map.scatter.point_activated.emit(7)
+    view = hub.viewport.view()
+    assert view.box.centre == pytest.approx(tuple(emb.centres[7]), abs=1)
+
+
+def test_hover_shows_the_tile(
+    embedding_map: EmbeddingMap, hub: Any, settle: Settle, qtbot: Any
+) -> None:
+    open_slide(hub, settle)
+    embedding_map.scatter.point_hovered.emit(3)
+    qtbot.waitUntil(lambda: embedding_map._picture.isVisible(), timeout=3000)
+    assert embedding_map._picture.pixmap().width() == 128
+    embedding_map.scatter.point_hovered.emit(-1)
+    assert not embedding_map._picture.isVisible()
+
+
+def test_colours_follow_clusters_and_similarity(
+    embedding_map: EmbeddingMap, hub: Any, settle: Settle
+) -> None:
+    open_slide(hub, settle)
+    hub.session.find_clusters(3)
+    settle(hub)
+    assert embedding_map._colour.currentData() == "clusters"
+    labels = embedding_map._labels()
+    assert set(labels.tolist()) == {1, 2, 3}
+    embedding_map.scatter.legend_clicked.emit(1)
+    settle(hub)
+    assert len(hub.session.selection) == (labels == 2).sum()
+    hub.session.ask(900, 800)
+    settle(hub)
+    assert embedding_map._colour.currentData() == "similarity"

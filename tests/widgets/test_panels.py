@@ -1,0 +1,272 @@
+"""The parts of the Explorer: they show what they are given and say what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSlider
+
+from napari_scalescope.analysis import TileMap
+from napari_scalescope.analysis.tile_map import MapClass
+from napari_scalescope.embeddings import Progress
+from napari_scalescope.encoders import catalogue
+from napari_scalescope.geometry import Placement
+from napari_scalescope.session import FOLLOW, Look, Remark, Status
+from napari_scalescope.widgets.encoder_chooser import EncoderChooser
+from napari_scalescope.widgets.encoding_panel import EncodingPanel
+from napari_scalescope.widgets.overlay_panel import OverlayPanel
+from napari_scalescope.widgets.parts import Legend, Words
+from napari_scalescope.widgets.regions_panel import RegionsPanel
+from napari_scalescope.widgets.slide_card import SlideCard
+
+from ..slides.conftest import smooth_picture
+from ..slides.memory import memory_slide
+
+
+def texts(widget: Any) -> str:
+    return "\n".join(w.text() for w in widget.findChildren(Words) if not w.isHidden())
+
+
+def button(widget: Any, text: str) -> QPushButton:
+    return next(b for b in widget.findChildren(QPushButton) if b.text() == text)
+
+
+@pytest.fixture
+def shown(qtbot: Any) -> Callable[[Any], Any]:
+    def show(widget: Any) -> Any:
+        qtbot.addWidget(widget)
+        widget.resize(320, 400)
+        widget.show()
+        return widget
+
+    return show
+
+
+# --- slide card ---
+
+
+def test_slide_card(shown: Any) -> None:
+    card = shown(SlideCard())
+    assert "Drop a slide" in texts(card)
+    slide = memory_slide([smooth_picture(800, 600), smooth_picture(400, 300)], 0.25, name="a.svs")
+    card.show_slide(slide)
+    said = texts(card)
+    assert "a.svs" in said
+    assert "0.20 × 0.15 mm · 800 × 600 px · 2 levels" in said
+    assert "0.25 µm/px (memory)" in said
+
+
+def test_slide_card_asks_for_a_missing_resolution(shown: Any, qtbot: Any) -> None:
+    card = shown(SlideCard())
+    card.show_slide(memory_slide(smooth_picture(80, 60), None))
+    assert "Resolution unknown" in texts(card)
+    field = card.findChild(QDoubleSpinBox)
+    assert field.isVisible()
+    field.setValue(0.2738)
+    with qtbot.waitSignal(card.mpp_set) as heard:
+        button(card, "Set").click()
+    assert heard.args == [pytest.approx(0.2738)]
+
+
+def test_slide_card_repeats_doubts(shown: Any) -> None:
+    from napari_scalescope.slides.resolution import Statement, resolve
+
+    slide = memory_slide(smooth_picture(80, 60), 0.5)
+    slide.resolution = resolve([Statement("A", 0.25, 0.25), Statement("B", 0.5, 0.5)])
+    card = shown(SlideCard())
+    card.show_slide(slide)
+    assert "A says 0.25 µm/px but B says 0.5" in texts(card)
+
+
+# --- encoder chooser ---
+
+
+def test_encoders_are_grouped_by_what_they_need(shown: Any, tmp_path: Path, qtbot: Any) -> None:
+    (tmp_path / "uni.safetensors").touch()
+    chooser = shown(EncoderChooser(tmp_path))
+    box = chooser.findChild(QComboBox)
+    titles = [box.itemText(i) for i in range(box.count())]
+    assert titles.index("Built in") < titles.index("Untrained ViT-Tiny")
+    assert titles.index("On this machine") < titles.index("UNI") < titles.index("UNI2-h")
+    assert not box.model().item(titles.index("Built in")).isEnabled()
+    index = titles.index("Virchow2")
+    with qtbot.waitSignal(chooser.chosen) as heard:
+        box.activated.emit(index)
+    assert heard.args == ["virchow2", None]
+
+
+def test_what_is_said_of_an_encoder(shown: Any, tmp_path: Path) -> None:
+    chooser = shown(EncoderChooser(tmp_path))
+    chooser.show_entry(catalogue()["uni2-h"], loaded=False)
+    said = texts(chooser)
+    assert "681 M parameters · trained at 0.5 µm/px · CC-BY-NC-ND-4.0" in said
+    assert "not for commercial use" in said
+    assert "accepted licence" in said
+    chooser.show_entry(catalogue()["untrained"], loaded=True)
+    assert "random weights" in texts(chooser)
+
+
+def test_local_weights(
+    shown: Any, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chooser = shown(EncoderChooser(tmp_path))
+    chooser.show_entry(catalogue()["uni"], loaded=False)
+    chosen = str(tmp_path / "my.pth")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (chosen, ""))
+    with qtbot.waitSignal(chooser.chosen) as heard:
+        button(chooser, "Local weights…").click()
+    assert heard.args == ["uni", Path(chosen)]
+
+
+# --- encoding ---
+
+
+@pytest.mark.parametrize(
+    ("typed", "scale"),
+    [("0.5", (0.5,)), ("2, 0.5, 1", (0.5, 1.0, 2.0)), ("0,5; 1", (0.5, 1.0)),
+     ("0.5 µm/px", (0.5,))],
+)  # fmt: skip
+def test_scales_can_be_typed(shown: Any, qtbot: Any, typed: str, scale: Any) -> None:
+    panel = shown(EncodingPanel())
+    line = panel.findChild(QComboBox).lineEdit()
+    line.clear()
+    qtbot.keyClicks(line, typed)
+    with qtbot.waitSignal(panel.scale_chosen) as heard:
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert heard.args == [scale]
+
+
+def test_nonsense_for_a_scale_is_put_back(shown: Any, qtbot: Any) -> None:
+    panel = shown(EncodingPanel())
+    line = panel.findChild(QComboBox).lineEdit()
+    for nonsense in ("blue", "-1", "0", ""):
+        line.setText(nonsense)
+        with qtbot.assertNotEmitted(panel.scale_chosen):
+            qtbot.keyClick(line, Qt.Key.Key_Return)
+        assert line.text() == "Follow the zoom"
+
+
+def test_what_is_going_on(shown: Any) -> None:
+    panel = shown(EncodingPanel())
+    panel.show_scale(FOLLOW, 0.5, 224)
+    assert "Now 0.5 µm/px: a tile is 112 µm wide" in texts(panel)
+    progress = Progress(30, 100, reused=12, rate=10.0, reading=0.3, encoding=0.7)
+    panel.show_status(Status("Slide", progress, busy=True), "cpu, bf16")
+    said = texts(panel)
+    for part in ("30 of 100 tiles", "12 read from disk", "10 tiles/s", "7 s left",
+                 "reading 30%, encoding 70%", "cpu, bf16"):  # fmt: skip
+        assert part in said
+    panel.show_status(Status("Ready", Progress(0, 0, 40)), "")
+    assert "all tiles known" in texts(panel)
+
+
+def test_buttons(shown: Any, qtbot: Any) -> None:
+    panel = shown(EncodingPanel())
+    with qtbot.waitSignal(panel.live_toggled) as heard:
+        button(panel, "Live").click()
+    assert heard.args == [True]
+    with qtbot.assertNotEmitted(panel.live_toggled):
+        panel.show_live(False)
+    assert not button(panel, "Live").isChecked()
+    with qtbot.waitSignals([panel.slide_requested, panel.stop_requested]):
+        button(panel, "Encode slide").click()
+        button(panel, "Stop").click()
+
+
+# --- overlay ---
+
+
+def test_overlay_panel_shows_what_fits_the_overlay(shown: Any, qtbot: Any) -> None:
+    panel = shown(OverlayPanel())
+    panel.show_heads(3)
+    visible = {
+        "attention": "Attention head",
+        "similarity": "Resolution of the map",
+        "pca": "Resolution of the map",
+        "clusters": "Number of clusters",
+    }
+    for overlay, name in visible.items():
+        panel.show_look(Look(overlay=overlay))
+        names = {
+            w.accessibleName()
+            for w in panel.children()
+            if hasattr(w, "accessibleName") and w.isVisible()
+        }
+        assert name in names
+    head = next(b for b in panel.findChildren(QComboBox) if b.accessibleName() == "Attention head")
+    assert [head.itemData(i) for i in range(head.count())] == [None, 0, 1, 2]
+    with qtbot.waitSignal(panel.look_changed) as heard:
+        head.setCurrentIndex(2)
+        head.activated.emit(2)
+    assert heard.args == [{"head": 1}]
+
+
+def test_opacity_is_a_share(shown: Any, qtbot: Any) -> None:
+    panel = shown(OverlayPanel())
+    with qtbot.assertNotEmitted(panel.opacity_changed):
+        panel.show_opacity(0.45)
+    with qtbot.waitSignal(panel.opacity_changed) as heard:
+        panel.findChild(QSlider).setValue(80)
+    assert heard.args == [0.8]
+
+
+def test_doubts_come_in_amber_and_before_the_rest(shown: Any) -> None:
+    panel = shown(OverlayPanel())
+    panel.show_trust([Remark("bf16 on cpu"), Remark("Trained on photographs", True)])
+    amber = [w for w in panel.findChildren(Words) if w.styleSheet() and not w.isHidden()]
+    assert [w.text() for w in amber] == ["Trained on photographs"]
+    assert "bf16 on cpu" in texts(panel)
+
+
+def test_legends(shown: Any) -> None:
+    legend = shown(Legend())
+    ones = np.ones((2, 2), np.float32)
+    score = TileMap("s", ones, Placement(0, 0, 1), "score", unit="cosine", limits=(0.7, 0.9))
+    legend.show_map(score)
+    bar = legend.sizeHint().height()
+    assert bar > 20
+    picture = legend.grab().toImage()
+    left, right = (picture.pixelColor(x, Legend.MARGIN + 4) for x in (3, picture.width() - 4))
+    assert left != right
+    classes = tuple(MapClass(i, f"class {i}", (i * 40, 0, 0)) for i in range(1, 6))
+    legend.show_map(
+        TileMap("c", np.ones((2, 2), np.uint8), Placement(0, 0, 1), "class", classes=classes)
+    )
+    assert legend.sizeHint().height() > bar
+    legend.show_map(None)
+    assert legend.sizeHint().height() == 0
+
+
+def test_what_is_missing_for_a_map_is_said(shown: Any) -> None:
+    panel = shown(OverlayPanel())
+    panel.show_map(None, "Click on the tissue.")
+    assert "Click on the tissue." in texts(panel)
+
+
+# --- regions ---
+
+
+def test_regions_panel(
+    shown: Any, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = shown(RegionsPanel())
+    panel.suggest(tmp_path, "a.geojson")
+    asked: list[str] = []
+
+    def dialog(*args: Any) -> tuple[str, str]:
+        asked.append(args[2])
+        return str(tmp_path / "b.geojson"), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", dialog)
+    with qtbot.waitSignal(panel.export_requested) as heard:
+        button(panel, "Export…").click()
+    assert asked == [str(tmp_path / "a.geojson")]
+    assert heard.args == [tmp_path / "b.geojson"]
+    with qtbot.waitSignals([panel.draw_requested, panel.select_requested]):
+        button(panel, "Draw").click()
+        button(panel, "Select tiles").click()
