@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# The same examples every time: a run that fails can be repeated, and one that passed passes.
+# HYPOTHESIS_PROFILE=explore looks at new ones.
+settings.register_profile("repeat", derandomize=True, deadline=None)
+settings.register_profile("explore", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

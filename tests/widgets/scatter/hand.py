@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-from qtpy.QtCore import QPoint, QPointF, Qt
-from qtpy.QtGui import QWheelEvent
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtWidgets import QApplication
 
 LEFT, MIDDLE = Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton
@@ -19,12 +19,29 @@ def at(view, x, y):
     return QPoint(*(round(p) for p in view.camera.to_screen(x, y)))
 
 
+def move(view, point, buttons=Qt.MouseButton.NoButton):
+    """Move the mouse to a point of the widget.
+
+    As an event of its own: the pointer of the screen may stand over another window, and its
+    leaving ours would be noticed at an instant nobody chose.
+    """
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        QPointF(point),
+        QPointF(view.mapToGlobal(point)),
+        Qt.MouseButton.NoButton,
+        buttons,
+        NONE,
+    )
+    QApplication.sendEvent(view, event)
+
+
 def drag(qtbot, view, places, modifier=NONE, button=LEFT, release=True):
     """Drag over places in the data."""
     points = [at(view, *place) for place in places]
     qtbot.mousePress(view, button, modifier, points[0])
     for point in points[1:]:
-        qtbot.mouseMove(view, point)
+        move(view, point, button)
     if release:
         qtbot.mouseRelease(view, button, modifier, points[-1])
 

@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QApplication
 
-from .hand import ALT, CONTROL, LEFT, NONE, at, drag, moved, square
+from .hand import ALT, CONTROL, LEFT, NONE, at, drag, move, moved, square
 
 
 def test_keys(view, qtbot):
@@ -25,7 +25,7 @@ def test_space_pans_with_any_tool(view, qtbot, changes):
     before = view.camera.to_screen(0, 0)
     qtbot.keyPress(view, Qt.Key.Key_Space)
     qtbot.mousePress(view, LEFT, NONE, QPoint(100, 100))
-    qtbot.mouseMove(view, QPoint(140, 100))
+    move(view, QPoint(140, 100), LEFT)
     qtbot.mouseRelease(view, LEFT, NONE, QPoint(140, 100))
     qtbot.keyRelease(view, Qt.Key.Key_Space)
     assert moved(view, before) == [40, 0]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from .hand import LEFT, NONE, wheel
+from .hand import LEFT, NONE, move, wheel
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_points_under_the_legend_are_not_pointed_at(view, qtbot, rows):
     place = place_of(view, 1)
     x, y = view.camera.to_data(place.x(), place.y())
     view.set_points([[x, y]], keep_view=True)
-    qtbot.mouseMove(view, place)
+    move(view, place)
     assert points == []
 
 

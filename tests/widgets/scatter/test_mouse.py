@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QPoint
 from qtpy.QtGui import QHelpEvent
 from qtpy.QtWidgets import QApplication, QToolTip
 
-from .hand import ALT, CONTROL, LEFT, MIDDLE, NONE, SHIFT, at, drag, moved, square, wheel
+from .hand import ALT, CONTROL, LEFT, MIDDLE, NONE, SHIFT, at, drag, move, moved, square, wheel
 
 
 class TestDrawing:
@@ -40,7 +40,7 @@ class TestDrawing:
         drag(qtbot, view, [(-0.4, -0.4), (1.4, -0.4)], release=False)
         wheel(view, QPoint(200, 200), -2)
         for place in ((1.4, 0.4), (-0.4, 0.4)):
-            qtbot.mouseMove(view, at(view, *place))
+            move(view, at(view, *place), LEFT)
         qtbot.mouseRelease(view, LEFT, NONE, at(view, -0.4, 0.4))
         assert changes == [[0, 1]]
 
@@ -58,9 +58,9 @@ class TestMoving:
         view.tool = tool
         before, start = view.camera.to_screen(0, 0), QPoint(150, 150)
         qtbot.mousePress(view, button, NONE, start)
-        qtbot.mouseMove(view, start + QPoint(30, -20))
+        move(view, start + QPoint(30, -20), button)
         qtbot.mouseRelease(view, button, NONE, start + QPoint(30, -20))
-        qtbot.mouseMove(view, start + QPoint(60, 60))
+        move(view, start + QPoint(60, 60))
         assert moved(view, before) == [30, -20]
         assert changes == []
 
@@ -87,13 +87,13 @@ class TestPointing:
         points = []
         view.point_hovered.connect(points.append)
         for place in ((2, 2), (2.02, 2), (2.5, 2.5), (3, 3)):
-            qtbot.mouseMove(view, at(view, *place))
+            move(view, at(view, *place))
         view.leaveEvent(QEvent(QEvent.Type.Leave))
         assert points == [12, -1, 18, -1]
 
     def test_new_points_are_not_under_the_mouse(self, view, qtbot):
         points = []
-        qtbot.mouseMove(view, at(view, 2, 2))
+        move(view, at(view, 2, 2))
         view.point_hovered.connect(points.append)
         view.set_points(np.zeros((3, 2)))
         assert points == [-1]
@@ -113,7 +113,7 @@ class TestPointing:
         view.set_legend([("A class with a very long name indeed", "red", 12345)])
         row = view._plot.layout().legend.rows[0].center().toPoint()
         for place in (at(view, 2.5, 2.5), row, at(view, 2, 2)):
-            qtbot.mouseMove(view, place)
+            move(view, place)
             QApplication.sendEvent(view, QHelpEvent(QEvent.Type.ToolTip, place, place))
         assert "Shift adds" in tips[0]
         assert tips[1].replace("\xa0", " ") == "A class with a very long name indeed: 12 345 points"

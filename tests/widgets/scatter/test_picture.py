@@ -6,7 +6,7 @@ from qtpy.QtGui import QColor, QImage, QPainter, QPalette
 
 from napari_scalescope.errors import ExchangeError
 
-from .hand import LATTICE, SHIFT, at, drag, square
+from .hand import LATTICE, SHIFT, at, drag, move, square
 
 
 def picture(image):
@@ -43,7 +43,7 @@ def test_scale_and_background(view):
 
 def test_what_is_of_the_moment_is_not_exported(view, qtbot):
     before = view.to_image()
-    qtbot.mouseMove(view, at(view, 2, 2))
+    move(view, at(view, 2, 2))
     view.tool = "lasso"
     drag(qtbot, view, square(1, 1, 2, 2), release=False)
     assert view.to_image() == before
