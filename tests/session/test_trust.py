@@ -35,7 +35,7 @@ def test_resolution_used_against_resolution_trained(name: str, mpp: float, doubt
 
 def test_resampling_is_named() -> None:
     assert "Read from level 0 (0.25 µm/px), reduced 2×" in said("uni", 0.5)
-    assert "Read from level 1 as it is" in said("uni", 1.0)
+    assert "Read from level 1 (1 µm/px)" in said("uni", 1.0)
     enlarged = [t for t in said("uni", 0.1) if t.startswith("Enlarged")]
     assert said("uni", 0.1)[enlarged[0]] is True
 

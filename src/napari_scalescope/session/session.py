@@ -232,6 +232,11 @@ class Session:
         stored = self._resources.set_at(mpp or self.mpp)
         return None if stored is None else stored.embeddings()
 
+    @property
+    def tissue(self) -> TissueMask | None:
+        """Where the slide's tissue is, None until that was needed."""
+        return self._resources.mask_of(self.slide)
+
     # --- showing ---
 
     def set_look(self, **changes: Any) -> None:
@@ -416,8 +421,7 @@ class Session:
             clusters = self.clusters
             if clusters is not None and clusters.emb.grid != emb.grid:
                 clusters = None
-            mask = self._resources.mask_of(self.slide)
-            made = make_map(emb, look, box, self.query, clusters, mask)
+            made = make_map(emb, look, box, self.query, clusters, self.tissue)
         if look == self.look:
             self.map = made
             self.map_changed.emit()

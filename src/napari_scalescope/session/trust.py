@@ -60,8 +60,8 @@ def _resampling(slide: Slide, mpp: float) -> Remark:
         )
     level = slide.level_for(mpp / native)
     stored = native * slide.levels[level].downsample
-    if abs(mpp / stored - 1) < 0.001:
-        return Remark(f"Read from level {level} as it is")
+    if abs(mpp / stored - 1) < 0.01:
+        return Remark(f"Read from level {level} ({stored:.4g} µm/px)")
     return Remark(f"Read from level {level} ({stored:.3g} µm/px), reduced {mpp / stored:.3g}×")
 
 

@@ -129,13 +129,22 @@ class Tour:
     # --- places ---
 
     def _interesting_place(self, slide: Slide) -> tuple[float, float]:
-        """The encoded tile the encoder finds least like all others."""
-        emb = self._hub.session.embeddings()
-        if emb is None or not len(emb):
+        """A place deep in tissue that the encoder finds unlike the average."""
+        from scipy import ndimage
+
+        session = self._hub.session
+        emb, mask = session.embeddings(), session.tissue
+        if emb is None or not len(emb) or mask is None or not mask.mask.any():
             return slide.box.centre
-        distance = np.linalg.norm(emb.vectors - np.median(emb.vectors, axis=0), axis=1)
-        x, y = emb.centres[int(np.argsort(distance)[int(len(emb) * 0.8)])]
-        return float(x), float(y)
+        depth = ndimage.distance_transform_edt(np.pad(mask.mask, 1))[1:-1, 1:-1]
+        rows, cols = np.nonzero(depth >= 0.5 * depth.max())
+        place = mask.placement
+        x, y = (place.x + (cols + 0.5) * place.cell, place.y + (rows + 0.5) * place.cell)
+        unlike = np.linalg.norm(emb.vectors - np.median(emb.vectors, axis=0), axis=1)
+        tiles = [emb.grid.tile_at(float(a), float(b)) or (0, 0) for a, b in zip(x, y, strict=True)]
+        index = emb.index_of(tiles)
+        best = int(np.where(index >= 0, unlike[index], -1).argmax())
+        return float(x[best]), float(y[best])
 
     def _field(self, slide: Slide) -> tuple[float, float]:
         """A field of about 0.8 mm, or half of a small slide."""
