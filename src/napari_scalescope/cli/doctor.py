@@ -73,18 +73,6 @@ def _packages() -> Iterator[Check]:
             yield Check(name, version(name))
         except PackageNotFoundError:
             yield Check(name, "missing", False, remedy=f"pip install {name}")
-    for name, why in (("openslide-python", "more formats"), ("distributed", "many machines")):
-        try:
-            yield Check(name, version(name), needed=False)
-        except PackageNotFoundError:
-            extra = "openslide" if "openslide" in name else name
-            yield Check(
-                name,
-                f"not installed ({why})",
-                False,
-                False,
-                f"pip install napari-scalescope[{extra}]",
-            )
 
 
 def _torch() -> Iterator[Check]:
