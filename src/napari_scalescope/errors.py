@@ -29,6 +29,13 @@ class SlideError(ScaleScopeError):
     """A slide cannot be opened or a part of it cannot be read."""
 
 
+class UnreachableError(SlideError):
+    """Pixels cannot be had now: the disk, the network or the memory fails, or the slide was closed.
+
+    It says nothing of what the file holds: the same place may well be read a moment later.
+    """
+
+
 class ResolutionError(SlideError):
     """A step needs µm per pixel and the slide does not say, or says something impossible."""
 

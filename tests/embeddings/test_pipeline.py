@@ -14,11 +14,12 @@ import pytest
 
 from napari_scalescope.embeddings import Progress, TileState, embed
 from napari_scalescope.embeddings.pipeline import make_plan
-from napari_scalescope.errors import EncoderError, ResolutionError
+from napari_scalescope.errors import EncoderError, ResolutionError, UnreachableError
 from napari_scalescope.geometry import TileGrid
-from napari_scalescope.slides import tissue_mask
+from napari_scalescope.slides import open_slide, tissue_mask
+from napari_scalescope.slides.formats.handle import Handle
 
-from ..slides.conftest import smooth_picture
+from ..slides.conftest import smooth_picture, write_pyramid
 from ..slides.memory import coloured_slide, memory_slide
 from .fake import FakeEncoder
 from .test_store import tree
@@ -82,8 +83,54 @@ def test_a_damaged_place_is_marked_and_the_rest_goes_on(tmp_path: Path) -> None:
     assert [1, 1] in unreadable
     assert len(emb) + len(unreadable) == 100
     encoder = FakeEncoder()
-    embed(slide, encoder, tissue=False, store=tmp_path)  # type: ignore[arg-type]
-    assert encoder.encoded == 0  # not tried again
+    again = embed(slide, encoder, tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert encoder.encoded == 0
+    np.testing.assert_array_equal(again.state, emb.state)
+
+
+def test_a_repaired_slide_is_completed(tmp_path: Path) -> None:
+    slide = memory_slide(smooth_picture(640, 640), broken=(100, 100, 5, 5))
+    emb = embed(slide, FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    unreadable = int((emb.state & TileState.UNREADABLE > 0).sum())
+    slide = memory_slide(smooth_picture(640, 640))
+    encoder = FakeEncoder()
+    emb = embed(slide, encoder, tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert encoder.encoded == unreadable > 0
+    assert len(emb) == 100
+    emb = embed(slide, encoder, tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert (emb.state == TileState.ENCODED).all()
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError()])
+def test_a_disk_that_fails_for_a_moment_says_nothing_of_the_slide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    write_pyramid(tmp_path / "slide.tif", smooth_picture(1280, 1280), compression="deflate")
+    read, reads = Handle.read, []
+
+    def flaky(self: Handle, offset: int, count: int) -> bytes:
+        reads.append(offset)
+        if len(reads) == 40:
+            raise error
+        return read(self, offset, count)
+
+    monkeypatch.setattr(Handle, "read", flaky)
+    with (
+        open_slide(tmp_path / "slide.tif") as slide,
+        pytest.raises(UnreachableError, match="cannot be read now"),
+    ):
+        embed(slide, FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    with open_slide(tmp_path / "slide.tif") as slide:
+        emb = embed(slide, FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
+    assert (emb.state == TileState.ENCODED).all()
+
+
+def test_a_slide_that_is_closed_meanwhile_is_not_damaged(tmp_path: Path) -> None:
+    write_pyramid(tmp_path / "slide.tif", smooth_picture(640, 640))
+    slide = open_slide(tmp_path / "slide.tif")
+    slide.close()
+    with pytest.raises(UnreachableError, match="was closed"):
+        embed(slide, FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
 
 
 def test_plan_is_cut_the_same_however_much_is_done() -> None:

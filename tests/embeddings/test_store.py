@@ -84,6 +84,22 @@ def test_missing_is_what_has_not_all_that_is_asked_for(
     assert stored.count(TileState.UNREADABLE) == 1
 
 
+def test_unreadable_tiles_are_tried_once_in_every_run(
+    tmp_path: Path, slide: Slide, encoder: FakeEncoder
+) -> None:
+    stored = opened(tmp_path, slide, encoder)
+    stored.mark(TILES, TileState.UNREADABLE)
+    stored.merge([(0, 0), (32, 32)])
+    assert len(stored.missing(TILES)) == 0
+    again = opened(tmp_path, slide, encoder)
+    assert again.count(TileState.UNREADABLE) == 5
+    assert len(again.missing(TILES)) == 5
+    encode(again, slide, encoder, TILES[:2])
+    again.close()
+    assert again.count(TileState.UNREADABLE) == 3
+    assert opened(tmp_path, slide, encoder).count(TileState.UNREADABLE) == 3
+
+
 def test_parts_that_were_not_kept_are_nan(
     tmp_path: Path, slide: Slide, encoder: FakeEncoder
 ) -> None:

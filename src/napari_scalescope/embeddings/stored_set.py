@@ -87,6 +87,7 @@ class StoredSet:
         self._journal = Journal(root / group / ".journal" / name)
         self._take_up_journal()
         self._swept = False
+        self._failed = np.zeros(grid.shape, bool)
         # Vectors at hand, read from disk when first asked for: the first `_count` of `_vectors`
         # and `_tiles`, and the position of each tile among them.
         self._vectors: npt.NDArray[np.float16] | None = None
@@ -187,18 +188,22 @@ class StoredSet:
                 merged.append(batch)  # killed between merging it and removing it
         self._journal.forget(merged)
         for batch in self._journal.batches:
-            self.state[batch.tiles[:, 0], batch.tiles[:, 1]] |= np.uint8(batch.flags)
+            self._note(batch.tiles, batch.flags)
 
     # --- what is there ---
 
     def missing(self, tiles: npt.ArrayLike, keep: Collection[Part] = ()) -> IntArray:
-        """Those of the tiles (n, 2) that still have to be encoded, in the same order."""
+        """Those of the tiles (n, 2) that still have to be encoded, in the same order.
+
+        Tiles that were unreadable on another day are among them: each is tried once in the life
+        of this object, because the file may have been repaired since.
+        """
         need = TileState.ENCODED
         for part in keep:
             need |= FLAG[part]
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
         state = self.state[tiles[:, 0], tiles[:, 1]]
-        done = (state & need == need) | (state & TileState.UNREADABLE != 0)
+        done = (state & need == need) | self._failed[tiles[:, 0], tiles[:, 1]]
         left: IntArray = tiles[~done]
         return left
 
@@ -271,13 +276,19 @@ class StoredSet:
             self._journal.append(tiles, int(flags), parts)
             if self._vectors is not None:
                 self._remember(tiles, parts["embedding"])
-            self.state[tiles[:, 0], tiles[:, 1]] |= np.uint8(flags)
+            self._note(tiles, flags)
 
     def mark(self, tiles: npt.ArrayLike, flag: TileState) -> None:
         """Note background or unreadable tiles. Written with the next merge of their block."""
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
         with self._mutex:
-            self.state[tiles[:, 0], tiles[:, 1]] |= np.uint8(flag)
+            self._note(tiles, flag)
+            if flag & TileState.UNREADABLE:
+                self._failed[tiles[:, 0], tiles[:, 1]] = True
+
+    def _note(self, tiles: IntArray, flags: int) -> None:
+        at = tiles[:, 0], tiles[:, 1]
+        self.state[at] = _known(self.state[at] | np.uint8(flags))
 
     def _remember(self, tiles: IntArray, vectors: npt.NDArray[np.float16]) -> None:
         """Put vectors with those at hand, in place of what is there of the same tiles."""
@@ -326,7 +337,7 @@ class StoredSet:
         y1, x1 = min(y0 + side, self.grid.rows), min(x0 + side, self.grid.cols)
         area = np.s_[y0:y1, x0:x1]
         # Another process may have merged into this block since we read its state.
-        self.state[area] |= np.asarray(self._array("state")[area])
+        self.state[area] = _known(self.state[area] | np.asarray(self._array("state")[area]))
         for name in ("embedding", "attention", "patch_tokens"):
             content = None
             for batch in self._journal.batches:
@@ -353,6 +364,12 @@ class StoredSet:
         """Merge what is left in the journal."""
         if self._journal.batches:
             self.merge()
+
+
+def _known(state: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Flags from several days brought together: what has its vector was readable after all."""
+    readable = np.uint8(0xFF ^ TileState.UNREADABLE)
+    return np.where(state & TileState.ENCODED != 0, state & readable, state)
 
 
 def _by_block(tiles: IntArray, side: int) -> dict[tuple[int, int], IntArray]:

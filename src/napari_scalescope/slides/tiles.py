@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import SlideError
+from ..errors import SlideError, UnreachableError
 from ..geometry import IntArray, TileGrid
 from .slide import Pixels, Slide
 from .tissue import TissueMask, tissue_mask
@@ -82,7 +82,8 @@ def read_tiles(
         Reading threads, by default one per core, at most 8.
     errors : "raise" or "report"
         What to do with a tile whose part of the file is damaged: raise its `SlideError`, or
-        leave it out of the batch and name it in ``failed``.
+        leave it out of the batch and name it in ``failed``. An `UnreachableError` is always
+        raised: it says nothing of the tile.
 
     Yields
     ------
@@ -117,6 +118,8 @@ def read_batches(
     def read(row: int, col: int) -> Pixels | SlideError:
         try:
             return slide.read(grid.box(row, col), size=(grid.tile_px, grid.tile_px))
+        except UnreachableError:
+            raise
         except SlideError as error:
             if errors == "raise":
                 raise

@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...errors import SlideError
+from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import UM_PER, Statement
 from ..slide import BACKGROUND, Pixels
@@ -153,12 +153,17 @@ class TiffReader:
             return np.full((*page.chunks[:2], 3), BACKGROUND, np.uint8)
         handle = self._handle
         if handle is None:
-            raise SlideError(f"{self._path.name} was closed.", "Open it again.")
+            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
         try:
             data = handle.read(offset, count)
             pixels = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )[0][0]
+        except (OSError, MemoryError) as error:  # of the moment, not of the file
+            raise UnreachableError(
+                f"{self._path.name} cannot be read now ({error or 'out of memory'}).",
+                "Check the disk, the network share and the free memory, then try again.",
+            ) from error
         except Exception as error:  # a dozen codecs raise a dozen kinds of error
             raise SlideError(
                 f"{self._path.name} is damaged: piece ({row}, {col}) of level {level} cannot be "
