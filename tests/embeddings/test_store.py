@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_scalescope.embeddings import Store, StoredSet, TileState
+from napari_scalescope.embeddings import Store, StoredSet, TileState, disk, journal
 from napari_scalescope.embeddings.stored_set import LAYOUT, block_side
 from napari_scalescope.encoders import Encoding
 from napari_scalescope.errors import StoreError
@@ -279,6 +279,43 @@ def test_leftovers_of_the_dead_are_swept(
     assert (journal / f"{os.getpid()}-alive.partial").exists()
     again.merge()
     assert not list(stored.path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "zeros", "one byte"])
+def test_a_damaged_batch_is_set_aside_and_encoded_again(
+    tmp_path: Path, slide: Slide, encoder: FakeEncoder, damage: str
+) -> None:
+    stored = opened(tmp_path, slide, encoder)
+    encode(stored, slide, encoder, TILES[:2])
+    path = next(tmp_path.rglob("*.npz"))
+    encode(stored, slide, encoder, TILES[2:])
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    left = {"empty": b"", "half": data[: len(data) // 2], "zeros": bytes(len(data))}
+    path.write_bytes(left.get(damage, data))
+    again = opened(tmp_path, slide, encoder)
+    assert again.missing(TILES).tolist() == TILES[:2].tolist()
+    assert [p.stem for p in tmp_path.rglob("*.damaged")] == [path.stem]
+    again.close()
+    assert not list(tmp_path.rglob("*.npz"))
+    assert len(opened(tmp_path, slide, encoder).embeddings()) == 3
+
+
+def test_a_block_is_on_the_disk_before_its_batches_go(
+    tmp_path: Path, slide: Slide, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[Path] = []
+    stored = opened(tmp_path, slide, encoder)
+    for module in (disk, journal):
+        monkeypatch.setattr(module, "flush", flushed.append)
+    encode(stored, slide, encoder, TILES)
+    (batch,) = tmp_path.rglob("*.npz")
+    assert flushed == [batch.with_suffix(".partial"), batch.parent]
+    flushed.clear()
+    stored.close()
+    files = {p for p in stored.path.rglob("*") if p.is_file()}
+    assert len(files) == 1 + 4 * (1 + 2)  # four arrays of two blocks
+    assert files - {stored.path / "zarr.json"} <= set(flushed)
 
 
 def test_a_foreign_folder_is_refused(tmp_path: Path, slide: Slide, encoder: FakeEncoder) -> None:

@@ -1,4 +1,4 @@
-"""A folder of embeddings: nothing is computed twice, and nothing is lost when the power goes.
+"""A folder of embeddings: nothing is computed twice, and a process that dies loses one batch.
 
 Layout::
 
@@ -22,7 +22,8 @@ from typing import Any
 from ..encoders.encoder import Encoder
 from ..geometry import TileGrid
 from ..slides import Slide
-from .stored_set import LAYOUT, StoredSet, block_side, disk_errors_in_words
+from .disk import disk_errors_in_words
+from .stored_set import LAYOUT, StoredSet, block_side
 
 
 def set_key(slide: Slide, identity: Mapping[str, Any], grid: TileGrid) -> str:

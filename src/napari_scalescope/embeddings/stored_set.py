@@ -10,13 +10,13 @@ Arrays over the grid, stored in square *blocks* of tiles::
 A finished batch first goes to the journal, whole or not at all. When a block is done its batches
 are merged into the arrays, vectors before ``state``, and then leave the journal. Only ``state``
 and the journal are believed, so a process killed at any instant loses at most the batch in
-flight, and merging again what was half merged gives the same bytes.
+flight, and merging again what was half merged gives the same bytes. Batches are flushed to the
+disk before they count, and blocks before their batches go.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import shutil
 import threading
 import uuid
@@ -30,6 +30,7 @@ import numpy.typing as npt
 from ..encoders.encoder import Encoding
 from ..errors import StoreError
 from ..geometry import IntArray, TileGrid
+from .disk import disk_errors_in_words, flush, flush_tree
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState
 from .journal import Journal
 
@@ -134,7 +135,9 @@ class StoredSet:
                 "state", shape=self.grid.shape, chunks=(side, side), dtype="uint8", fill_value=0
             )
             self._create(group, "embedding", tuple(layout["shapes"]["embedding"]), side)
+            flush_tree(draft, self.path.parent)
             draft.rename(self.path)
+            flush(self.path.parent)
         return zarr.open_group(self.path, mode="r+")
 
     def _create(self, group: zarr.Group, name: str, shape: tuple[int, ...], side: int) -> None:
@@ -254,7 +257,7 @@ class StoredSet:
     # --- writing ---
 
     def write(self, tiles: npt.ArrayLike, encoding: Encoding) -> None:
-        """Keep a finished batch. When this returns it survives the end of the process.
+        """Keep a finished batch. When this returns it is on the disk.
 
         Raises
         ------
@@ -328,6 +331,7 @@ class StoredSet:
                 wanted = set(blocks)
             for corner in sorted(wanted):
                 self._merge_block(corner)
+                self._flush_block(corner)
             self._journal.forget(
                 [b for b in batches if set(_by_block(b.tiles, self.block)) <= wanted]
             )
@@ -360,6 +364,13 @@ class StoredSet:
                 self._array(name)[area] = content
         self._array("state")[area] = self.state[area]
 
+    def _flush_block(self, corner: tuple[int, int]) -> None:
+        """Have a block on the disk before its batches leave the journal."""
+        row, col = (str(n // self.block) for n in corner)
+        for name in ("state", *self._shapes):
+            flush_tree(self.path / name / "zarr.json", self.path)
+            flush_tree(self.path / name / "c" / row / col, self.path)
+
     def close(self) -> None:
         """Merge what is left in the journal."""
         if self._journal.batches:
@@ -380,23 +391,3 @@ def _by_block(tiles: IntArray, side: int) -> dict[tuple[int, int], IntArray]:
         (int(r), int(c)): np.flatnonzero(inverse.reshape(-1) == i).astype(np.int64)
         for i, (r, c) in enumerate(unique)
     }
-
-
-@contextlib.contextmanager
-def disk_errors_in_words(root: Path) -> Iterator[None]:
-    """Say what happened to the disk instead of an error number."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(
-                f"The disk of the store {root} is full. What was encoded so far is kept.",
-                "Free some space, or choose another store folder; encoding goes on from there.",
-            ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise StoreError(
-                f"The store {root} may not be written.", "Choose another store folder."
-            ) from error
-        raise StoreError(
-            f"The store {root} cannot be used ({error}).", "Check the disk or the network share."
-        ) from error
