@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tifffile
 from typer.testing import CliRunner
 
 from napari_scalescope.cli import commands, offscreen, whole_slides
@@ -105,6 +106,57 @@ def test_one_bad_slide_is_reported_and_the_rest_goes_on(
     assert [s["slide"] for s in report["sets"]] == ["slide.tif"]
     assert [Path(f["slide"]).name for f in report["failed"]] == ["bad.svs", "no_mpp.tif"]
     assert "--slide-mpp" in report["failed"][1]["remedy"]
+
+
+def damage(path: Path, pieces: slice) -> None:
+    """Overwrite some of the pieces a slide's finest level is stored in."""
+    with tifffile.TiffFile(path) as tif:
+        page = tif.pages[0]
+        places = list(zip(page.dataoffsets, page.databytecounts, strict=True))[pieces]
+    content = bytearray(path.read_bytes())
+    for offset, count in places:
+        content[offset : offset + count] = bytes(count)
+    path.write_bytes(content)
+
+
+def test_what_cannot_be_decoded_is_counted_and_printed(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    damage(slide, slice(40, 42))
+    arguments = ["embed", slide, "-e", "x", "-m", 0.5, "-o", tmp_path / "o"]
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert " unreadable" in result.stdout
+    (row,) = only_json(run(*arguments, "--json"))["sets"]
+    assert row["encoded"] == 0
+    assert row["unreadable"] > 0
+    assert row["reused"] == row["tiles"] - row["unreadable"] == encoder.encoded
+
+
+def test_a_slide_that_is_damaged_at_every_scale_is_told(
+    run: Callable[..., Any], tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    path = tmp_path / "flat.tif"
+    pixels = coloured_slide(1300, 1000).read_level(0, 0, 0, 1300, 1000)
+    write_pyramid(path, pixels, levels=1, compression="deflate")
+    damage(path, slice(40, 42))
+    arguments = ["embed", path, "-e", "x", "-m", 0.5, "-o", tmp_path / "o"]
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "taken for glass" in result.stderr
+    report = only_json(run(*arguments, "--json"))
+    assert "taken for glass" in report["warnings"][0]["warning"]
+
+
+def test_a_slide_of_which_no_tile_can_be_decoded_is_a_failure(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    damage(slide, slice(None))  # the tissue is found at a coarser level, which is sound
+    result = run("embed", slide, "-e", "x", "-m", 0.5, "-o", tmp_path / "o", "--json")
+    assert result.exit_code == 1
+    report = only_json(result)
+    assert report["sets"][0]["encoded"] == 0
+    assert "none of its" in report["failed"][0]["error"]
 
 
 def test_embed_refuses_nonsense(run: Callable[..., Any], slide: Path, tmp_path: Path) -> None:

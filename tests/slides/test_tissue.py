@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_scalescope.errors import SlideError, UnreachableError
 from napari_scalescope.geometry import Placement, TileGrid
 from napari_scalescope.slides import TissueMask, informative, open_slide, tissue_mask
 from napari_scalescope.slides.tissue import glass_colour, optical_density
@@ -109,6 +110,43 @@ def test_share_is_the_exact_area_of_the_footprint(mpp: float, tile: int, stride:
     inside = (ys[:, None] < 300) & (xs[None] < 400)
     values = fine[np.minimum(ys, 299).astype(int)[:, None], np.minimum(xs, 399).astype(int)]
     assert share[row, col] == pytest.approx((values * inside).mean(), abs=0.03)
+
+
+def test_a_damaged_piece_counts_as_glass_and_is_told() -> None:
+    whole = coloured_slide(2000, 1600)
+    pixels = whole.read_level(0, 0, 0, 2000, 1600)
+    found = tissue_mask(memory_slide(pixels, broken=(1100, 700, 256, 256)))
+    expected = tissue_mask(whole).mask
+    damage = np.zeros_like(expected)  # 16 px a cell, given up in squares of at most 16 cells
+    damage[43 - 17 : 60 + 17, 68 - 17 : 85 + 17] = True
+    assert (found.mask == expected)[~damage].all()
+    assert not found.mask[46:58, 71:83].any()
+    assert len(found.warnings) == 1
+    assert "damaged" in found.warnings[0]
+    assert not tissue_mask(whole).warnings
+
+
+def test_damage_does_not_change_what_glass_looks_like() -> None:
+    tinted = coloured_slide(2000, 1600).read_level(0, 0, 0, 2000, 1600) * np.array([1, 0.92, 1])
+    slide = memory_slide(tinted.astype(np.uint8), broken=(0, 0, 2000, 1200))
+    assert tissue_mask(slide).mask[-6:].mean() == 0
+
+
+def test_a_slide_that_cannot_be_read_anywhere_is_refused() -> None:
+    slide = memory_slide(np.zeros((300, 300, 3), np.uint8), broken=(0, 0, 300, 300))
+    with pytest.raises(SlideError, match="no part of it"):
+        tissue_mask(slide)
+
+
+def test_a_disk_that_fails_is_not_taken_for_glass(monkeypatch: pytest.MonkeyPatch) -> None:
+    slide = coloured_slide()
+
+    def fail(*_: object) -> None:
+        raise UnreachableError("memory cannot be read now.", "Try again.")
+
+    monkeypatch.setattr(slide.reader, "read", fail)
+    with pytest.raises(UnreachableError):
+        tissue_mask(slide)
 
 
 def test_near_grows_by_a_distance() -> None:

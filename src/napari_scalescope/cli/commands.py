@@ -180,7 +180,12 @@ def embed(
     slide_mpp: SlideMpp = None,
     as_json: AsJson = False,
 ) -> None:
-    """Embed whole slides. What the store has is not computed again; stop and go on at will."""
+    """Embed whole slides. What the store has is not computed again; stop and go on at will.
+
+    Single tiles that cannot be decoded are counted and printed, and tried again in the next run.
+    The exit status is 0 if every slide was embedded, 1 if one could not be, or none of its tiles
+    could be decoded; the others are embedded all the same.
+    """
     from .whole_slides import Request, embed_slides
 
     if keep and not {*keep} <= {"attention", "patch_tokens"}:
@@ -207,10 +212,13 @@ def embed(
         _print_json(report)
     else:
         for row in report["sets"]:
+            bad = f", {row['unreadable']} unreadable" if row["unreadable"] else ""
             typer.echo(
                 f"{row['slide']} · {row['encoder']} · {row['mpp']:g} µm/px: {row['tiles']} tiles "
-                f"({row['encoded']} new, {row['seconds']:.1f} s) in {row['path']}"
+                f"({row['encoded']} new{bad}, {row['seconds']:.1f} s) in {row['path']}"
             )
+        for doubt in report["warnings"]:
+            typer.echo(f"note: {doubt['warning']}", err=True)
         for failure in report["failed"]:
             typer.echo(f"{failure['slide']}: {failure['error']} {failure['remedy']}", err=True)
     if report["failed"]:

@@ -8,13 +8,13 @@ from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
-from ..embeddings import Store, TileState
+from ..embeddings import Store
 from ..embeddings.embedding_set import Part
 from ..embeddings.pipeline import fill
 from ..embeddings.progress import reporter
 from ..encoders import Encoder, load_encoder
 from ..encoders.encoder import Precision
-from ..errors import ScaleScopeError
+from ..errors import ScaleScopeError, SlideError
 from ..geometry import TileGrid
 from ..slides import Slide, TissueMask, open_slide, tissue_mask
 
@@ -46,7 +46,10 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``sets``: one row per slide, encoder and resolution. ``failed``: slides with the error.
+        ``sets``: one row per slide, encoder and resolution; of its ``tiles``, some were
+        ``encoded`` now, some were ``reused``, and the ``unreadable`` have no vector. ``warnings``:
+        slides with what is doubtful. ``failed``: slides with the error; those of which tiles were
+        wanted and none could be read are among them.
     """
     encoders = [
         load_encoder(
@@ -58,17 +61,32 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
         for name in request.encoders
     ]
     sets: list[dict[str, Any]] = []
+    doubts: list[dict[str, str]] = []
     failed: list[dict[str, str]] = []
     for path in request.slides:
         try:
             with open_slide(path, mpp=request.slide_mpp) as slide:
                 slide.require_mpp()
                 mask = tissue_mask(slide) if request.tissue else None
+                doubts += [
+                    {"slide": str(path), "warning": w} for w in (mask and mask.warnings) or ()
+                ]
                 for encoder, mpp in product(encoders, request.mpps):
                     sets.append(_embed_one(request, slide, encoder, mpp, mask, bar))
+                    _refuse_nothing(sets[-1])
         except ScaleScopeError as error:
             failed.append({"slide": str(path), "error": error.problem, "remedy": error.remedy})
-    return {"out": str(request.out), "sets": sets, "failed": failed}
+    return {"out": str(request.out), "sets": sets, "warnings": doubts, "failed": failed}
+
+
+def _refuse_nothing(row: dict[str, Any]) -> None:
+    """A set without a single vector, though tiles were wanted, is a failure and not a result."""
+    if row["tiles"] and row["tiles"] == row["unreadable"]:
+        raise SlideError(
+            f"{row['slide']} is damaged: none of its {row['tiles']} tiles at {row['mpp']:g} µm/px "
+            "can be decoded.",
+            "Copy the file again from its source.",
+        )
 
 
 def _embed_one(
@@ -91,8 +109,9 @@ def _embed_one(
         "encoder": encoder.name,
         "mpp": mpp,
         "tiles": end.done + end.reused,
-        "encoded": end.done,
-        "unreadable": stored.count(TileState.UNREADABLE),
+        "encoded": end.done - end.unreadable,
+        "reused": end.reused,
+        "unreadable": end.unreadable,
         "seconds": round(time.perf_counter() - started, 3),
         "path": str(stored.path),
     }

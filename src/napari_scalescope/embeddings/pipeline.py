@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,7 +91,7 @@ def encode_batches(
             stored.mark(failed, TileState.UNREADABLE)
         ended = time.perf_counter()
         tiles = np.concatenate([batch.tiles, failed])
-        yield tiles, meter.add(len(tiles), started - waited, ended - started)
+        yield tiles, meter.add(len(tiles), started - waited, ended - started, len(failed))
         waited = time.perf_counter()
 
 
@@ -178,7 +179,7 @@ def embed(
     keep : collection of "patch_tokens" and "attention"
         What to keep beside the vectors.
     tissue : bool or TissueMask
-        Leave out background: True finds the tissue first.
+        Leave out background: True finds the tissue first, and warns where the slide is damaged.
     progress : bool or callable
         True prints a bar; a callable is given a `Progress` after each batch.
 
@@ -197,6 +198,8 @@ def embed(
     root = Path(tempfile.mkdtemp(prefix="scalescope-")) if store is None else Path(store)
     stored = Store(root).open_set(slide, encoder, grid)
     mask = tissue_mask(slide) if tissue is True else (tissue or None)
+    for doubt in mask.warnings if mask else ():
+        warnings.warn(doubt, stacklevel=2)
     with reporter(progress, f"{slide.name} · {encoder.name} · {mpp:g} µm/px") as report:
         fill(slide, encoder, stored, mask, keep, report)
     return stored.embeddings()

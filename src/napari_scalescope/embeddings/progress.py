@@ -15,13 +15,15 @@ class Progress:
     Parameters
     ----------
     done, total : int
-        Tiles encoded, of those to encode. What the store already had is not counted.
+        Tiles dealt with, of those to encode. What the store already had is not counted.
     reused : int
         Tiles the store already had.
     rate : float
         Tiles per second, 0 until it is known.
     reading, encoding : float
         Share of the time spent waiting for pixels and in the encoder, 0 to 1.
+    unreadable : int
+        Of those done, tiles whose part of the file is damaged: they have no vector.
     """
 
     done: int
@@ -30,6 +32,7 @@ class Progress:
     rate: float = 0.0
     reading: float = 0.0
     encoding: float = 0.0
+    unreadable: int = 0
 
     @property
     def eta_s(self) -> float | None:
@@ -47,14 +50,15 @@ class Meter:
     WINDOW_S = 10.0
 
     def __init__(self, total: int, reused: int = 0) -> None:
-        self.total, self.reused, self.done = total, reused, 0
+        self.total, self.reused, self.done, self.unreadable = total, reused, 0, 0
         self._read_s = self._encode_s = 0.0
         self._recent = [(time.perf_counter(), 0)]
 
-    def add(self, tiles: int, read_s: float, encode_s: float) -> Progress:
-        """Count a finished batch."""
+    def add(self, tiles: int, read_s: float, encode_s: float, unreadable: int = 0) -> Progress:
+        """Count a finished batch, the unreadable ones among its tiles included."""
         now = time.perf_counter()
         self.done += tiles
+        self.unreadable += unreadable
         self._read_s += read_s
         self._encode_s += encode_s
         self._recent.append((now, self.done))
@@ -73,6 +77,7 @@ class Meter:
             (n1 - n0) / (t1 - t0) if t1 > t0 else 0.0,
             self._read_s / spent if spent else 0.0,
             self._encode_s / spent if spent else 0.0,
+            self.unreadable,
         )
 
 

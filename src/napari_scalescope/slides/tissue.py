@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import SlideError, UnreachableError
 from ..geometry import Box, FloatArray, Placement, TileGrid
 from .slide import Pixels, Slide
 
@@ -17,6 +18,8 @@ MASK_MPP = 8.0
 MASK_PX = 4096
 #: Of the threshold for tissue, this share suffices beside tissue.
 LOW_SHARE = 0.3
+#: Around a damaged piece, squares of this side in cells of the mask are given up: 128 µm.
+DAMAGE_PX = 16
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,15 @@ class TissueMask:
         Where the mask lies over the slide.
     cell_um : float
         Side of a cell of the mask in µm.
+    warnings : tuple of str
+        What is doubtful about it, in words: parts of the slide that could not be read.
     """
 
     mask: npt.NDArray[np.bool_]
     pen: npt.NDArray[np.bool_]
     placement: Placement
     cell_um: float
+    warnings: tuple[str, ...] = ()
 
     def near(self, distance_um: float) -> npt.NDArray[np.bool_]:
         """The mask (h, w) grown by a distance in µm."""
@@ -124,6 +130,12 @@ def tissue_mask(
     Returns
     -------
     TissueMask
+        Damaged places count as glass, and its `warnings` say so.
+
+    Raises
+    ------
+    SlideError
+        If nothing of the slide can be read.
     """
     from scipy import ndimage
     from skimage.filters import apply_hysteresis_threshold, threshold_otsu
@@ -133,8 +145,10 @@ def tissue_mask(
     w, h = slide.dimensions
     cell = max(MASK_MPP / mpp, max(w, h) / MASK_PX, 1.0)
     size = (max(1, round(w / cell)), max(1, round(h / cell)))
-    pixels = slide.read(Box(0, 0, size[0] * cell, size[1] * cell), size=size)
-    density = optical_density(pixels, glass_colour(pixels))
+    pixels, known = _overview(slide, cell, 0, 0, *size)
+    doubts = _doubts(slide, known)
+    density = optical_density(pixels, glass_colour(pixels, known))
+    density[~known] = 0
     mean = density.mean(-1)
     chroma = density.max(-1) - density.min(-1)
     window = 5
@@ -158,17 +172,58 @@ def tissue_mask(
     tissue = ndimage.binary_closing(np.pad(tissue, 3), iterations=2)[3:-3, 3:-3]
     tissue = remove_small_objects(tissue, max_size=int(min_speck_mm2 / cell_mm2))
     tissue = remove_small_holes(tissue, max_size=int(max_hole_mm2 / cell_mm2))
-    return TissueMask(tissue & ~pen, pen, Placement(0.0, 0.0, cell), cell * mpp)
+    return TissueMask(tissue & ~pen, pen, Placement(0.0, 0.0, cell), cell * mpp, doubts)
 
 
-def glass_colour(pixels: Pixels) -> FloatArray:
+def _overview(
+    slide: Slide, cell: float, x: int, y: int, w: int, h: int
+) -> tuple[Pixels, npt.NDArray[np.bool_]]:
+    """Cells (h, w, 3) of the mask from column x and row y on, and which of them could be read.
+
+    What cannot be read is halved until the damage is narrowed down to `DAMAGE_PX`; it is black.
+    """
+    try:
+        box = Box(x * cell, y * cell, w * cell, h * cell)
+        return slide.read(box, size=(w, h)), np.ones((h, w), bool)
+    except UnreachableError:
+        raise
+    except SlideError:
+        if max(w, h) <= DAMAGE_PX:
+            return np.zeros((h, w, 3), np.uint8), np.zeros((h, w), bool)
+    if w >= h:
+        cut = w // 2
+        halves = (x, y, cut, h), (x + cut, y, w - cut, h)
+    else:
+        cut = h // 2
+        halves = (x, y, w, cut), (x, y + cut, w, h - cut)
+    pixels, known = zip(*(_overview(slide, cell, *half) for half in halves), strict=True)
+    axis = int(w >= h)
+    return np.concatenate(pixels, axis), np.concatenate(known, axis)
+
+
+def _doubts(slide: Slide, known: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+    if known.all():
+        return ()
+    if not known.any():
+        raise SlideError(
+            f"{slide.name} is damaged: no part of it can be decoded.",
+            "Copy the file again from its source.",
+        )
+    share = 100 * (1 - known.mean())
+    return (f"{slide.name} is damaged: {share:.2g} % cannot be decoded and is taken for glass.",)
+
+
+def glass_colour(pixels: Pixels, known: npt.NDArray[np.bool_] | None = None) -> FloatArray:
     """The colour of the glass (3,): what is brightest over some area.
 
     Where that is plainly coloured or dark, there is no glass in the picture, and white stands in.
+    Pixels that are not ``known`` (h, w) are left out.
     """
     from scipy import ndimage
 
     smooth = ndimage.uniform_filter(pixels.astype(np.float32), (5, 5, 1))
+    if known is not None:
+        smooth = smooth[known]
     bright = smooth.sum(-1)
     colour = np.median(smooth[bright >= np.percentile(bright, 97)], axis=0)
     if np.ptp(colour) > 25 or colour.min() < 180:
