@@ -152,11 +152,12 @@ def test_a_slide_of_which_no_tile_can_be_decoded_is_a_failure(
     run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
 ) -> None:
     damage(slide, slice(None))  # the tissue is found at a coarser level, which is sound
-    result = run("embed", slide, "-e", "x", "-m", 0.5, "-o", tmp_path / "o", "--json")
+    result = run("embed", slide, "-e", "x", "-m", 0.5, "-m", 1, "-o", tmp_path / "o", "--json")
     assert result.exit_code == 1
     report = only_json(result)
-    assert report["sets"][0]["encoded"] == 0
-    assert "none of its" in report["failed"][0]["error"]
+    fine, coarse = report["sets"]
+    assert fine["encoded"] == 0 == coarse["unreadable"]
+    assert [f["error"].count("none of its") for f in report["failed"]] == [1]
 
 
 def test_embed_refuses_nonsense(run: Callable[..., Any], slide: Path, tmp_path: Path) -> None:

@@ -68,25 +68,28 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
             with open_slide(path, mpp=request.slide_mpp) as slide:
                 slide.require_mpp()
                 mask = tissue_mask(slide) if request.tissue else None
-                doubts += [
-                    {"slide": str(path), "warning": w} for w in (mask and mask.warnings) or ()
-                ]
+                if mask is not None:
+                    doubts += [{"slide": str(path), "warning": w} for w in mask.warnings]
                 for encoder, mpp in product(encoders, request.mpps):
-                    sets.append(_embed_one(request, slide, encoder, mpp, mask, bar))
-                    _refuse_nothing(sets[-1])
+                    row = _embed_one(request, slide, encoder, mpp, mask, bar)
+                    sets.append(row)
+                    if row["tiles"] and row["tiles"] == row["unreadable"]:
+                        failed.append(_failure(path, _all_damaged(row)))
         except ScaleScopeError as error:
-            failed.append({"slide": str(path), "error": error.problem, "remedy": error.remedy})
+            failed.append(_failure(path, error))
     return {"out": str(request.out), "sets": sets, "warnings": doubts, "failed": failed}
 
 
-def _refuse_nothing(row: dict[str, Any]) -> None:
-    """A set without a single vector, though tiles were wanted, is a failure and not a result."""
-    if row["tiles"] and row["tiles"] == row["unreadable"]:
-        raise SlideError(
-            f"{row['slide']} is damaged: none of its {row['tiles']} tiles at {row['mpp']:g} µm/px "
-            "can be decoded.",
-            "Copy the file again from its source.",
-        )
+def _failure(path: Path, error: ScaleScopeError) -> dict[str, str]:
+    return {"slide": str(path), "error": error.problem, "remedy": error.remedy}
+
+
+def _all_damaged(row: dict[str, Any]) -> SlideError:
+    return SlideError(
+        f"{row['slide']} is damaged: none of its {row['tiles']} tiles at {row['mpp']:g} µm/px "
+        "can be decoded.",
+        "Copy the file again from its source.",
+    )
 
 
 def _embed_one(
