@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
+#: Closing waits this long for what runs. UMAP may take a minute, and a window that closes must
+#: not stand still for it: it ends by itself.
+CLOSE_S = 0.5
+
 
 class NewestOnly:
     """Runs tasks one after the other; of those that wait under one name, only the newest.
@@ -46,13 +50,13 @@ class NewestOnly:
             return not (self._busy or self._waiting)
 
     def close(self) -> None:
-        """Forget what waits and stop after what runs."""
+        """Forget what waits and stop after what runs, which has a moment to end."""
         with self._wake:
             self._closed = True
             self._waiting.clear()
             self._wake.notify_all()
         if threading.current_thread() is not self._thread:
-            self._thread.join(timeout=60)
+            self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from napari_scalescope.embeddings import engine as engine_module
 from napari_scalescope.embeddings.engine import Engine, Job
 from napari_scalescope.embeddings.progress import Meter, Progress
 from napari_scalescope.errors import EncoderError, ScaleScopeError
@@ -88,6 +89,73 @@ def test_stop_is_after_one_step_at_most(engine: Engine) -> None:
     time.sleep(0.1)
     assert len(log) <= done + 1
     assert done < 20
+
+
+@pytest.fixture
+def told(engine: Engine) -> list[str]:
+    """What the engine says of its jobs, in order."""
+    log: list[str] = []
+    engine.started.connect(lambda job: log.append(f"{job.name} started"))
+    engine.stepped.connect(lambda job, *_: log.append(f"{job.name} stepped"))
+    engine.finished.connect(lambda job: log.append(f"{job.name} finished"))
+    engine.failed.connect(lambda job, _: log.append(f"{job.name} failed"))
+    engine.dropped.connect(lambda job: log.append(f"{job.name} dropped"))
+    return log
+
+
+def gated(name: str, then: Exception | None = None) -> tuple[Job, threading.Event, threading.Event]:
+    """A job that waits inside its first step until it may go on."""
+    entered, gate = threading.Event(), threading.Event()
+
+    def run() -> Any:
+        entered.set()
+        gate.wait(5)
+        if then is not None:
+            raise then
+        yield None, np.empty((0, 2), np.int64), Progress(1, 1)
+
+    return Job(name, run), entered, gate
+
+
+@pytest.mark.parametrize("then", [None, EncoderError("The slide was closed.")])
+def test_a_job_that_is_dropped_says_nothing_but_that(
+    engine: Engine, told: list[str], then: Exception | None
+) -> None:
+    job, entered, gate = gated("a", then)
+    engine.view(job)
+    assert entered.wait(5)
+    engine.stop()
+    gate.set()
+    assert engine.wait(5)
+    assert told == ["a started", "a dropped"]
+
+
+def test_every_job_that_was_started_ends_once(engine: Engine, told: list[str]) -> None:
+    engine.slide(steps("s", 50, [], 0.002))
+    for i in range(20):
+        engine.view(steps(f"v{i}", 4, [], 0.002))
+        time.sleep(0.005)
+        if i % 7 == 6:
+            engine.stop()
+    assert engine.wait(10)
+    started = [t.split()[0] for t in told if t.endswith("started")]
+    ended = [t.split()[0] for t in told if not t.endswith(("started", "stepped"))]
+    assert sorted(started) == sorted(ended)
+    assert not told[-1].endswith("stepped")
+
+
+def test_closing_does_not_wait_for_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "CLOSE_S", 0.05)
+    engine = Engine()
+    job, entered, gate = gated("a")
+    engine.view(job)
+    assert entered.wait(5)
+    begun = time.monotonic()
+    engine.close()
+    assert time.monotonic() - begun < 1
+    gate.set()
+    engine._thread.join(5)
+    assert not engine._thread.is_alive()
 
 
 def test_errors_are_told_and_the_thread_lives(
