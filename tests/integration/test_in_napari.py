@@ -183,8 +183,8 @@ def test_a_reader_in_a_script_needs_no_window(slide_file: Path) -> None:
     assert kind == "image"
     assert options["multiscale"]
     assert len(levels) == 3
-    options["metadata"]["scalescope"]["pyramid"].close()
-    options["metadata"]["scalescope"]["slide"].close()
+    levels[0].pyramid.close()
+    levels[0].pyramid.slide.close()
     assert get_reader(["a.svs", "b.svs"]) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from itertools import pairwise
@@ -141,10 +142,20 @@ def test_what_an_earlier_view_wanted_is_dropped() -> None:
     pyramid.close()
 
 
-def test_it_says_when_tiles_have_arrived(picture: np.ndarray) -> None:
-    arrived = threading.Event()
-    pyramid = Pyramid(memory_slide(picture), on_arrival=arrived.set)
-    assert arrived.wait(10)
+def test_it_counts_the_tiles_that_arrive(picture: np.ndarray) -> None:
+    pyramid = Pyramid(memory_slide(picture))
+    assert pyramid.wait(10)
+    before = pyramid.arrived
+    np.asarray(pyramid.levels[0][:CHUNK, : 2 * CHUNK])
+    assert pyramid.wait(10)
+    assert pyramid.arrived == before + 2
+    pyramid.close()
+
+
+def test_a_copy_of_a_level_shows_the_same_pyramid(picture: np.ndarray) -> None:
+    pyramid = Pyramid(memory_slide(picture))
+    copies = copy.deepcopy(pyramid.levels)
+    assert all(level.pyramid is pyramid for level in copies)
     pyramid.close()
 
 

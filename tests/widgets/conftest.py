@@ -55,3 +55,12 @@ def settle(qtbot: Any) -> Callable[[Any], None]:
         qtbot.wait(30)
 
     return wait
+
+
+def duplicated(viewer: Any, layer: Any) -> Any:
+    """What "Duplicate layer" of the layer list makes."""
+    from napari.layers._layer_actions import _duplicate_layer
+
+    viewer.layers.selection = {layer}
+    _duplicate_layer(viewer.layers)
+    return viewer.layers[viewer.layers.index(layer) + 1]

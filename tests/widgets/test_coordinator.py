@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from napari_scalescope.widgets.coordinator import Coordinator
-from napari_scalescope.widgets.layers import QUERY, SELECTION
+from napari_scalescope.widgets.layers import QUERY, SELECTION, slide_of
 
 from ..embeddings.fake import FakeEncoder
 from ..slides.conftest import smooth_picture
 from ..slides.memory import coloured_slide, memory_slide
+from .conftest import duplicated
 
 Settle = Callable[[Any], None]
 
@@ -141,10 +142,25 @@ def test_a_second_slide_takes_over_and_the_first_comes_back(
     hub.add_slide(second)
     settle(hub)
     assert hub.session.slide is second
-    viewer.layers.remove(
-        next(x for x in viewer.layers if x.metadata.get("scalescope", {}).get("slide") is second)
-    )
+    viewer.layers.remove(next(x for x in viewer.layers if slide_of(x) is second))
     assert hub.session.slide is first
+
+
+def test_a_duplicate_of_the_slide_disturbs_nothing(
+    hub: Any, viewer: Any, settle: Settle, encoder: FakeEncoder
+) -> None:
+    hub.add_slide(coloured_slide(2600, 2000))
+    hub.viewport.show(type(hub.session.slide.box)(600, 500, 800, 600))
+    settle(hub)
+    slide, found = hub.session.slide, len(hub.session.embeddings())
+    original = viewer.layers[0]
+    copy = duplicated(viewer, original)
+    assert slide_of(copy) is slide
+    viewer.layers.remove(original)
+    settle(hub)
+    assert hub.session.slide is slide
+    assert len(hub.session.embeddings()) == found
+    assert hub.layers.map_layer is not None
 
 
 def test_live_is_left_as_the_user_left_it(hub: Any, settle: Settle) -> None:

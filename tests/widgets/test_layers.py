@@ -24,6 +24,7 @@ from napari_scalescope.widgets.layers import (
 
 from ..slides.conftest import smooth_picture
 from ..slides.memory import memory_slide
+from .conftest import duplicated
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def layers(qapp: Any, viewer: Any, slide: Any) -> Any:
     made = Layers(viewer)
     made.follow(slide)
     yield made
-    options["metadata"]["scalescope"]["pyramid"].close()
+    data[0].pyramid.close()
 
 
 def score(shape: tuple[int, int], placement: Placement, value: float = 0.5) -> TileMap:
@@ -160,11 +161,126 @@ def test_drawn_regions_stay_on_top(layers: Any, viewer: Any) -> None:
     assert viewer.layers[-1].name == REGIONS
 
 
+@pytest.mark.parametrize(
+    ("outline", "area"),
+    [
+        # a lasso that went out and back on one line, and one that never left its line
+        ([[0, 0], [0, 100], [50, 100], [50, 160], [50, 100], [100, 100], [100, 0]], 100 * 100),
+        ([[0, 0], [10, 10], [20, 20]], None),
+        # and one that went around twice
+        ([[0, 0], [0, 9], [9, 9], [9, 0], [-1, 0], [-1, 10], [10, 10], [10, -1], [0, -1]], 120),
+    ],
+)
+def test_only_what_an_outline_encloses_is_a_region(
+    layers: Any, outline: list[list[float]], area: float | None
+) -> None:
+    layer = layers.regions_layer()
+    layer.add_polygons(np.array(outline, float))
+    regions = regions_of(layer)
+    assert [r.geometry.area for r in regions] == ([] if area is None else [pytest.approx(area)])
+    assert all(r.geometry.geom_type in ("Polygon", "MultiPolygon") for r in regions)
+
+
+def other_slide(mpp: float | None = 0.5) -> Any:
+    return memory_slide(smooth_picture(300, 200), mpp, name="other")
+
+
 def test_another_slide_takes_the_old_maps_away(layers: Any, viewer: Any) -> None:
     layers.show_map(score((4, 4), Placement(0, 0, 100)))
     layers.show_query((5, 5))
-    layers.follow(memory_slide(smooth_picture(300, 200)))
+    layers.follow(other_slide())
     assert [layer.name for layer in viewer.layers] == ["memory"]
+
+
+def test_every_slide_has_regions_of_its_own(layers: Any, viewer: Any, slide: Any) -> None:
+    square = np.array([[10, 20], [10, 120], [60, 120], [60, 20]], float)
+    layers.regions_layer().add_polygons(square)
+    other = other_slide(0.1)
+    layers.follow(other)
+    assert len(layers.regions()) == 0
+    second = layers.regions_layer()
+    assert [x.name for x in viewer.layers] == ["memory", REGIONS, f"{REGIONS} – other"]
+    # Drawn where the mouse was, in µm.
+    second.add_polygons(np.array([second.world_to_data(yx) for yx in square]))
+    assert layers.regions()[0].geometry.bounds == pytest.approx((200, 100, 1200, 600))
+    layers.follow(slide)
+    assert layers.regions_layer().name == REGIONS
+    assert layers.regions()[0].geometry.bounds == pytest.approx((20, 10, 120, 60))
+
+
+def test_regions_are_found_again_when_the_slide_is_opened_again(layers: Any, viewer: Any) -> None:
+    layer = layers.regions_layer()
+    layer.name = "mine"
+    layer.add_polygons(np.array([[10, 20], [10, 120], [60, 120], [60, 20]], float))
+    again = memory_slide(smooth_picture(1300, 900), 0.5)  # at another resolution
+    session = Layers(viewer)
+    session.follow(again)
+    assert session.regions_layer() is layer
+    np.testing.assert_allclose(layer.data_to_world((10, 20)), (5, 10))
+    assert session.regions()[0].geometry.bounds == (20, 10, 120, 60)
+    # The layer of the slide opened first still shows that one, at its own resolution.
+    np.testing.assert_allclose(corner(viewer.layers[0], 0, 1000), (0, 273.8))
+
+
+def test_layers_of_the_user_are_left_alone(layers: Any, viewer: Any, slide: Any) -> None:
+    points = viewer.add_points(np.ones((50, 2)), name=QUERY)
+    labels = viewer.add_labels(np.zeros((5, 5), int), name=REGIONS)
+    dimmed = viewer.add_image(np.zeros((5, 5)), name=SELECTION)
+    layers.show_query((5, 5))
+    assert len(points.data) == 50
+    assert len(layers.regions()) == 0
+    assert layers.regions_layer() is not labels
+    layers.follow(other_slide())
+    assert {points, labels, dimmed} <= set(viewer.layers)
+
+
+def test_copies_the_user_made_of_an_overlay_are_theirs(
+    layers: Any, viewer: Any, slide: Any
+) -> None:
+    layers.show_map(score((4, 4), Placement(0, 0, 100), 0.1))
+    copy = duplicated(viewer, layers.map_layer)
+    layers.show_map(score((4, 4), Placement(0, 0, 100), 0.9))
+    assert layers.map_layer is not copy
+    assert copy.data.max() == pytest.approx(0.1)
+    slide.set_mpp(0.5)
+    layers.rescale()
+    np.testing.assert_allclose(corner(copy, 4, 4), (200, 200))  # it stays on its tissue
+    layers.follow(other_slide())
+    assert copy in viewer.layers
+
+
+def test_a_later_session_takes_over_what_is_there(layers: Any, viewer: Any, slide: Any) -> None:
+    layers.show_map(score((4, 4), Placement(0, 0, 100)))
+    layers.show_query((5, 5))
+    before = list(viewer.layers)
+    session = Layers(viewer)
+    session.follow(slide)
+    session.show_map(score((4, 4), Placement(0, 0, 100), 0.9))
+    session.show_query((7, 7))
+    assert list(viewer.layers) == before
+
+
+def test_setting_the_resolution_touches_only_that_slide(
+    layers: Any, viewer: Any, slide: Any
+) -> None:
+    layers.regions_layer()
+    other = other_slide(None)
+    data, options, _ = slide_layer(other)
+    shown = viewer.add_image(data, **options)
+    layers.follow(other)
+    layers.regions_layer()
+    solid = viewer.add_points(np.ones((5, 3)))
+    flat = viewer.add_points(np.ones((5, 2)), scale=(3, 3))
+    layers.show_query((5, 6))
+    other.set_mpp(0.5)
+    layers.rescale()
+    np.testing.assert_allclose(corner(shown, 7, 9), (3.5, 4.5))
+    np.testing.assert_allclose(corner(viewer.layers[0], 7, 9), (7 * 0.2738, 9 * 0.2738))
+    np.testing.assert_allclose(viewer.layers[REGIONS].scale, 0.2738)
+    np.testing.assert_allclose(viewer.layers[f"{REGIONS} – other"].scale, 0.5)
+    assert {str(u) for u in solid.units + flat.units} == {"pixel"}
+    np.testing.assert_allclose(flat.scale, 3)
+    data[0].pyramid.close()
 
 
 def test_without_resolution_the_world_is_pixels(qapp: Any, viewer: Any) -> None:
@@ -181,4 +297,4 @@ def test_without_resolution_the_world_is_pixels(qapp: Any, viewer: Any) -> None:
     layers.rescale()
     np.testing.assert_allclose(corner(image, 7, 9), (3.5, 4.5))
     assert len({str(layer.units) for layer in viewer.layers}) == 1
-    options["metadata"]["scalescope"]["pyramid"].close()
+    data[0].pyramid.close()

@@ -2,15 +2,14 @@
 
 napari reads the window it shows on the thread that draws. Each level here answers such a read at
 once from decoded tiles, fills what is missing from the nearest coarser tile at hand, and leaves
-the rest to a pool of its own; when tiles have arrived it calls back and the viewer reads again,
-sharper. The pyramid knows nothing of Qt: `widgets.layers` throttles the refresh.
+the rest to a pool of its own; it counts the tiles that arrive, and whoever shows it looks at the
+count and has the viewer read again, sharper. The pyramid knows nothing of Qt and calls nobody.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -46,13 +45,13 @@ class Pyramid:
         Budget of the tile cache.
     threads : int
         Reading threads.
-    on_arrival : callable, optional
-        Called (from a reading thread) after a tile has arrived. May be set later.
 
     Attributes
     ----------
     levels : list of PyramidLevel
         Finest first; give them to napari as a multiscale image.
+    arrived : int
+        How many tiles have arrived so far.
     problems : list of str
         What could not be read. Such places show as a grey hatch, never as tissue or glass.
     """
@@ -63,10 +62,9 @@ class Pyramid:
         *,
         max_bytes: int = 512 << 20,
         threads: int = 2,
-        on_arrival: Callable[[], None] | None = None,
     ) -> None:
         self.slide = slide
-        self.on_arrival = on_arrival
+        self.arrived = 0
         self.problems: list[str] = []
         depth = 0
         while max(slide.dimensions) / 2**depth > OVERVIEW_PX:
@@ -205,10 +203,8 @@ class Pyramid:
                 self._running.discard(key)
                 if not self._closed:
                     self._keep(key, tile)
+                    self.arrived += 1
                 self._wake.notify_all()
-            notify = self.on_arrival
-            if notify is not None:
-                notify()
 
     def _keep(self, key: Key, tile: Pixels) -> None:
         level, row, col = key
@@ -277,10 +273,13 @@ class PyramidLevel:
     """One level as the array-like napari expects of a layer's data.
 
     Indexing gives a `_Window` that reads only when it is turned into an array, because napari
-    indexes twice.
+    indexes twice. A copy is the level itself: when the user duplicates a layer, napari copies its
+    data, and both layers then show one pyramid.
 
     Attributes
     ----------
+    pyramid : Pyramid
+        What it is a level of.
     shape : (int, int, int)
         Height, width, 3.
     chunks : (int, int, int)
@@ -291,7 +290,7 @@ class PyramidLevel:
     ndim = 3
 
     def __init__(self, pyramid: Pyramid, level: int, depth: int) -> None:
-        self._pyramid, self._level, self._is_overview = pyramid, level, level == depth
+        self.pyramid, self._level, self._is_overview = pyramid, level, level == depth
         w, h = (-(-n // (1 << depth)) << (depth - level) for n in pyramid.slide.dimensions)
         self.shape = (h, w, 3)
         self.chunks = (CHUNK, CHUNK, 3)
@@ -300,6 +299,9 @@ class PyramidLevel:
     def size(self) -> int:
         """Number of values."""
         return int(np.prod(self.shape))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> PyramidLevel:
+        return self
 
     def keys(self) -> list[Key]:
         """Every tile of the level."""
@@ -319,14 +321,14 @@ class PyramidLevel:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if self._is_overview:
-            return self._pyramid.overview
+            return self.pyramid.overview
         return np.asarray(self[:, :], dtype)
 
     def read(self, y0: int, y1: int, x0: int, x1: int) -> Pixels:
         """Pixels of a window, at once."""
         if self._is_overview:
-            return self._pyramid.overview[y0:y1, x0:x1]
-        return self._pyramid.window(self._level, y0, y1, x0, x1)
+            return self.pyramid.overview[y0:y1, x0:x1]
+        return self.pyramid.window(self._level, y0, y1, x0, x1)
 
 
 class _Window:

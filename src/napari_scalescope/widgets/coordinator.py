@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from ..session import Session
 from ..slides import Slide
-from .layers import Layers, Sharpener, slide_layer, slide_of
+from .layers import Layers, SlideKeeper, slide_layer, slide_of
 from .main_thread import MainThread
 from .preferences import read_settings
 from .viewport import Viewport
@@ -47,9 +47,9 @@ class Coordinator(QObject):
         self.viewer = viewer
         self.session = Session(settings)
         self.layers = Layers(viewer)
+        self._keeper = SlideKeeper.of(viewer)
         self.viewport = Viewport(viewer, settings.debounce_ms)
         self.main = MainThread()
-        self._sharpeners: dict[Layer, Sharpener] = {}
         self._docks: list[QWidget] = []
         self._wanted_live = True
         self._connect()
@@ -116,7 +116,7 @@ class Coordinator(QObject):
     @property
     def sharp(self) -> bool:
         """Whether everything on the screen has its own pixels, nothing a blurred stand-in."""
-        return all(s.idle for s in self._sharpeners.values())
+        return self._keeper.sharp
 
     def set_slide_mpp(self, mpp: float) -> None:
         """Override the resolution of the slide; its layers are placed anew."""
@@ -131,33 +131,27 @@ class Coordinator(QObject):
 
     def _adopt(self, layer: Layer) -> None:
         slide = slide_of(layer)
-        if slide is None:
+        if slide is None or slide is self.session.slide:
             return
-        if layer not in self._sharpeners:
-            self._sharpeners[layer] = Sharpener(layer)
+        self._work_on(slide)
+        if self._wanted_live and slide.mpp is not None:
+            self.session.set_live(True)
+
+    def _work_on(self, slide: Slide | None) -> None:
         self.layers.follow(slide)
         self.session.set_slide(slide)
         self.viewport.follow(slide)
-        if self._wanted_live and slide.mpp is not None:
-            self.session.set_live(True)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(event.value)
 
     def _on_removed(self, event: Any) -> None:
-        layer = event.value
-        sharpener = self._sharpeners.pop(layer, None)
-        if sharpener is None:
+        slide = slide_of(event.value)
+        if slide is None or slide is not self.session.slide:
             return
-        sharpener.close()
-        slide = slide_of(layer)
-        if slide is not None and slide is self.session.slide:
-            rest = [s for other in self.viewer.layers if (s := slide_of(other)) is not None]
-            self.layers.follow(rest[-1] if rest else None)
-            self.session.set_slide(rest[-1] if rest else None)
-            self.viewport.follow(rest[-1] if rest else None)
-        if slide is not None:
-            slide.close()
+        rest = [s for other in self.viewer.layers if (s := slide_of(other)) is not None]
+        if slide not in rest:
+            self._work_on(rest[-1] if rest else None)
 
     # --- wires ---
 

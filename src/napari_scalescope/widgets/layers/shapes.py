@@ -1,0 +1,45 @@
+"""What is drawn in a Shapes layer, as regions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...regions import Region, Regions
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+
+
+def regions_of(layer: Shapes) -> Regions:
+    """The polygons, rectangles and ellipses of a Shapes layer as regions (level-0 pixels).
+
+    Lines and paths enclose nothing and are left out, and so are the parts of an outline that
+    enclose nothing. Outlines that cross themselves are mended.
+    """
+    import shapely
+
+    found = []
+    for i, (data, kind) in enumerate(zip(layer.data, layer.shape_type, strict=True)):
+        if kind in ("line", "path"):
+            continue
+        corners = np.asarray(data)[:, -2:][:, ::-1]
+        if kind == "ellipse":
+            corners = _ellipse(corners)
+        # "structure" keeps what a hand went around twice, where "linework" makes a hole of it.
+        polygon = shapely.make_valid(
+            shapely.Polygon(corners), method="structure", keep_collapsed=False
+        )
+        if not polygon.is_empty:
+            label = str(layer.features["class"].iloc[i] or "") if "class" in layer.features else ""
+            found.append(Region(polygon, label="" if label == "nan" else label))
+    return Regions(found)
+
+
+def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:
+    """The outline of an ellipse given by the corners of the box around it."""
+    centre = corners.mean(0)
+    a, b = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    t = np.linspace(0, 2 * np.pi, n, endpoint=False)[:, None]
+    return centre + np.cos(t) * a + np.sin(t) * b
