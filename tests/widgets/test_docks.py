@@ -116,6 +116,29 @@ def test_scale_keys_step_by_two(explorer: Explorer, hub: Any, settle: Settle) ->
     assert hub.session.scale == (1.0,)
 
 
+def test_scale_keys_stop_where_nothing_is_left_to_see(
+    explorer: Explorer, hub: Any, settle: Settle
+) -> None:
+    explorer._step_scale(2.0)  # without a slide there is nothing to step through
+    hub.set_wanted_live(False)
+    open_slide(hub, settle)  # 1.3 mm at 0.5 µm/px, tiles of 64 px
+    for _ in range(12):
+        explorer._step_scale(0.5)
+    assert hub.session.scale == (0.25,)
+    for _ in range(12):
+        explorer._step_scale(2.0)
+    assert hub.session.scale == (16.0,)
+    hub.session.choose_scale((0.01,))
+    explorer._step_scale(2.0)  # the way back is open
+    assert hub.session.scale == (0.02,)
+
+
+def test_drawing_needs_a_slide(explorer: Explorer, hub: Any, viewer: Any) -> None:
+    button(explorer, "Draw").click()
+    assert "Open a slide first" in texts(explorer)
+    assert len(viewer.layers) == 0
+
+
 def test_regions_are_exported_and_select_tiles(
     explorer: Explorer, hub: Any, settle: Settle, tmp_path: Path
 ) -> None:

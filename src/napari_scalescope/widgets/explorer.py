@@ -120,6 +120,9 @@ class Explorer(QScrollArea):
 
     def _on_draw(self) -> None:
         layer = self._hub.layers.regions_layer()
+        if layer is None:
+            self.regions.say("Open a slide first.")
+            return
         self._hub.viewer.layers.selection.active = layer
         layer.mode = "add_polygon_lasso"
         self.regions.say("Hold the mouse and draw. Press Esc or click the slide layer to end.")
@@ -148,8 +151,15 @@ class Explorer(QScrollArea):
 
     def _step_scale(self, factor: float) -> None:
         session = self._hub.session
-        if session.mpp is not None:
-            session.choose_scale((session.mpp * factor,))
+        slide, mpp = session.slide, session.mpp
+        if slide is None or slide.mpp is None or mpp is None:
+            return
+        # Below, pixels are only enlarged; above, all of the slide is in one tile.
+        finest = slide.mpp / 2
+        coarsest = max(slide.dimensions) * slide.mpp / session.entry.input_px
+        wanted = mpp * factor
+        if wanted >= finest if factor < 1 else wanted <= coarsest:
+            session.choose_scale((wanted,))
 
     # --- redrawing ---
 
