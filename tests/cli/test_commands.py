@@ -59,6 +59,14 @@ def test_info(run: Callable[..., Any], slide: Path) -> None:
     assert only_json(run("info", slide, "--json", "--slide-mpp", 0.3))["mpp"] == 0.3
 
 
+@pytest.mark.parametrize("mpp", ["inf", "nan", "0", "-1"])
+def test_a_resolution_that_is_none(run: Callable[..., Any], slide: Path, mpp: str) -> None:
+    result = run("info", slide, "--slide-mpp", mpp)
+    assert isinstance(result.exception, SystemExit)
+    assert result.exit_code > 0
+    assert "positive number" in result.stderr or "--slide-mpp" in result.stderr
+
+
 def test_info_of_what_is_no_slide(run: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "a.svs"
     path.write_text("hello")

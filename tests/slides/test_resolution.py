@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_scalescope.errors import ResolutionError
 from napari_scalescope.slides.resolution import PLAUSIBLE, Statement, resolve
 
 
@@ -53,5 +54,5 @@ def test_an_override_says_so() -> None:
     found = resolve([Statement("tag", 0.25, 0.25)]).overridden(0.5)
     assert (found.mpp, found.source) == (0.5, "set by the user")
     for nonsense in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(ValueError, match="positive"):
+        with pytest.raises(ResolutionError, match="positive"):
             found.overridden(nonsense)

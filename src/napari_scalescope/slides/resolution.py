@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..errors import ResolutionError
+
 #: No scanner works outside this range; a value outside it is a print resolution or a slip.
 PLAUSIBLE = (0.05, 20.0)
 #: Two tags that differ by less than this agree.
@@ -89,12 +91,26 @@ class Resolution:
 
         Raises
         ------
-        ValueError
+        ResolutionError
             If the value is not a positive number.
         """
-        if not (math.isfinite(mpp) and mpp > 0):
-            raise ValueError(f"a resolution is a positive number of µm per pixel, not {mpp!r}")
-        return replace(self, mpp=float(mpp), source="set by the user")
+        return replace(self, mpp=possible(mpp), source="set by the user")
+
+
+def possible(mpp: float) -> float:
+    """A resolution given by the user, if it is one at all.
+
+    Raises
+    ------
+    ResolutionError
+        If it is not a positive number.
+    """
+    if not (math.isfinite(mpp) and mpp > 0):
+        raise ResolutionError(
+            f"A resolution is a positive number of µm per pixel, not {mpp:g}.",
+            f"Give one between {PLAUSIBLE[0]:g} and {PLAUSIBLE[1]:g}.",
+        )
+    return float(mpp)
 
 
 def resolve(statements: Sequence[Statement], objective: float | None = None) -> Resolution:

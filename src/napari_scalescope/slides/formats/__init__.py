@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
-from ..resolution import resolve
+from ..resolution import possible, resolve
 from ..slide import Slide
 
 #: Patterns of the files napari offers to this reader. PNG and JPEG open too (`open_slide`), but
@@ -43,7 +43,11 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     SlideError
         If it is not there, not allowed to be read, not an image, damaged, or of a kind that
         ScaleScope does not read. The text names the file and what to do.
+    ResolutionError
+        If ``mpp`` is not a positive number.
     """
+    if mpp is not None:
+        possible(mpp)  # before there is a file to close again
     path = Path(path).expanduser()
     make = _reader_for(path)
     try:
