@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -217,4 +218,48 @@ def test_a_picture_cut_short(tmp_path: Path) -> None:
     Image.fromarray(smooth_picture(300, 200)).save(path)
     path.write_bytes(path.read_bytes()[:2000])
     with open_slide(path) as slide, pytest.raises(SlideError, match="damaged"):
+        slide.read_level(0, 0, 0, 10, 10)
+
+
+@pytest.mark.parametrize("mpp", [0.0, -0.5, math.inf, math.nan])
+def test_a_given_resolution_that_is_none(tiff: Callable[..., Any], mpp: float) -> None:
+    path, _ = tiff()
+    with pytest.raises(ResolutionError, match="positive number of µm per pixel"):
+        open_slide(path, mpp=mpp)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "mode"),
+    [
+        (".png", "L"),
+        (".png", "P"),
+        (".png", "RGB"),
+        (".png", "RGBA"),
+        (".jpg", "L"),
+        (".jpg", "RGB"),
+    ],
+)
+def test_a_large_picture_is_no_attack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, suffix: str
+) -> None:
+    from PIL import Image
+
+    path = tmp_path / f"large{suffix}"
+    Image.fromarray(smooth_picture(300, 200)).convert(mode).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # stands for 90 million
+    with open_slide(path) as slide:
+        assert slide.read_level(0, 0, 0, 300, 200).shape == (200, 300, 3)
+
+
+def test_a_picture_larger_than_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import Image
+    from PIL.ImageFile import ImageFile
+
+    def full(_: ImageFile) -> None:
+        raise MemoryError
+
+    path = tmp_path / "large.png"
+    Image.fromarray(smooth_picture(300, 200)).save(path)
+    monkeypatch.setattr(ImageFile, "load", full)
+    with open_slide(path) as slide, pytest.raises(SlideError, match=r"GB of memory.*pyramidal"):
         slide.read_level(0, 0, 0, 10, 10)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,25 +13,23 @@ from ...errors import SlideError
 from ..resolution import Statement
 from ..slide import Pixels
 
+if TYPE_CHECKING:
+    from PIL.ImageFile import ImageFile
+
 
 class PictureReader:
     """Reads a plain picture. See `slides.slide.Reader`."""
 
     def __init__(self, path: Path) -> None:
-        from PIL import Image
-
         self._path = path
         self._lock = threading.Lock()
         self._pixels: Pixels | None = None
-        with warnings.catch_warnings():
-            # Pillow warns of "decompression bombs" at 90 megapixels, a small piece of a slide.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                self.sizes = ((image.width, image.height),)
-                self.chunks = self.sizes
-                self.format = str(image.format)
-                self.properties: Mapping[str, Any] = {"mode": image.mode}
-                self._dpi = image.info.get("dpi")
+        with _opened(path) as image:
+            self.sizes = ((image.width, image.height),)
+            self.chunks = self.sizes
+            self.format = str(image.format)
+            self.properties: Mapping[str, Any] = {"mode": image.mode}
+            self._dpi = image.info.get("dpi")
         self.associated: tuple[str, ...] = ()
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
@@ -46,14 +43,20 @@ class PictureReader:
         from PIL import Image
 
         try:
-            with warnings.catch_warnings(), Image.open(self._path) as image:
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with _opened(self._path) as image:
                 if image.mode in ("RGBA", "LA", "PA", "P"):
                     # What is transparent is shown on white, as glass is.
                     rgba = image.convert("RGBA")
                     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
                     return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"))
                 return np.asarray(image.convert("RGB"))
+        except MemoryError as error:
+            w, h = self.sizes[0]
+            raise SlideError(
+                f"{self._path.name} needs {w * h * 3 / 1e9:.1f} GB of memory, because a picture is "
+                "decoded whole.",
+                "Convert it to pyramidal TIFF or OME-Zarr.",
+            ) from error
         except (OSError, SyntaxError, ValueError) as error:
             raise SlideError(
                 f"{self._path.name} is damaged and cannot be decoded ({error}).",
@@ -71,3 +74,17 @@ class PictureReader:
             return [], None
         x, y = (25400.0 / float(d) for d in self._dpi)
         return [Statement(f"{self.format} dots per inch", x, y)], None
+
+
+def _opened(path: Path) -> ImageFile:
+    """A picture, not decoded yet.
+
+    By its own class, because `Image.open` refuses what has more than 179 megapixels as a possible
+    attack. That is a small piece of a slide, and this is a file the user chose.
+    """
+    from PIL.JpegImagePlugin import JpegImageFile
+    from PIL.PngImagePlugin import PngImageFile
+
+    with path.open("rb") as file:
+        is_png = file.read(4) == b"\x89PNG"
+    return PngImageFile(path) if is_png else JpegImageFile(path)
