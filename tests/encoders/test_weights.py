@@ -71,12 +71,16 @@ def test_found_in_the_hubs_cache(
     assert found.samefile(snapshot / "model.safetensors")
 
 
-@pytest.mark.parametrize("form", ["plain", "state_dict", "bin"])
+@pytest.mark.parametrize("form", ["plain", "state_dict", "bin", "legacy"])
 def test_other_files(tmp_path: Path, state: dict[str, Any], form: str) -> None:
     import torch
 
     path = tmp_path / ("pytorch_model.bin" if form == "bin" else "weights.pth")
-    torch.save({"state_dict": state} if form == "state_dict" else state, path)
+    torch.save(
+        {"state_dict": state} if form == "state_dict" else state,
+        path,
+        _use_new_zipfile_serialization=form != "legacy",
+    )
     given = tmp_path if form == "bin" else path
     encoder = load_encoder(NAME, device="cpu", precision="fp32", weights=given)
     assert encoder.encode(np.zeros((1, 224, 224, 3), np.uint8)).embedding.shape == (1, 384)
@@ -98,6 +102,8 @@ def test_a_given_path_without_weights(tmp_path: Path) -> None:
         load_encoder(NAME, weights=tmp_path)
     with pytest.raises(EncoderError, match="no weights of Kaiko"):
         load_encoder(NAME, weights=tmp_path / "nothing.pth")
+    with pytest.raises(EncoderError, match=r"a folder with untrained.safetensors in it"):
+        load_encoder("untrained", weights=tmp_path)
 
 
 @pytest.mark.parametrize("damage", ["missing", "extra", "shape"])
@@ -129,23 +135,36 @@ class Bomb:
 
 
 def test_a_pickle_with_code_is_not_opened(tmp_path: Path, capsys: Any) -> None:
-    path = tmp_path / "w.pth"
-    path.write_bytes(pickle.dumps({"state_dict": Bomb()}))
-    with pytest.raises(EncoderError):
-        read_state(path)
     import torch
 
-    torch.save({"x": Bomb()}, path)
+    path = tmp_path / "w.pth"
+    path.write_bytes(pickle.dumps({"state_dict": Bomb()}, protocol=2))
     with pytest.raises(EncoderError, match="more than numbers"):
         read_state(path)
+    for is_archive in (True, False):
+        torch.save({"x": Bomb()}, path, _use_new_zipfile_serialization=is_archive)
+        with pytest.raises(EncoderError, match="more than numbers"):
+            read_state(path)
     assert "boom" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
 def test_damaged_files(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"w{suffix}"
-    path.write_bytes(b"\xff" * 1000)
-    with pytest.raises(EncoderError, match=r"w\."):
+    for content in (b"", b"\xff" * 1000, b"hello"):
+        path.write_bytes(content)
+        with pytest.raises(EncoderError, match=r"w\.\w+ is not a readable weights file .*again"):
+            read_state(path)
+
+
+@pytest.mark.parametrize("is_archive", [True, False])
+def test_a_file_cut_short(tmp_path: Path, state: dict[str, Any], is_archive: bool) -> None:
+    import torch
+
+    path = tmp_path / "w.pth"
+    torch.save(state, path, _use_new_zipfile_serialization=is_archive)
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(EncoderError, match=r"w\.pth is not a readable weights file .*again"):
         read_state(path)
 
 

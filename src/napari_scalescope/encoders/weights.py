@@ -61,7 +61,7 @@ def require_weights(entry: Entry, folder: Path | None, given: Path | None = None
         if found is None or not found.is_file():
             raise EncoderError(
                 f"There are no weights of {entry.name} at {given}.",
-                f"Give a file ({', '.join(SUFFIXES)}) or a folder with {entry.files[0]} in it.",
+                f"Give a file ({', '.join(SUFFIXES)}) or a folder with {_names(entry)[0]} in it.",
             )
         return found
     found = find_weights(entry, folder)
@@ -78,8 +78,12 @@ def require_weights(entry: Entry, folder: Path | None, given: Path | None = None
 
 
 def _inside(folder: Path, entry: Entry) -> Path | None:
-    names = [*entry.files, *(f"{entry.id}{suffix}" for suffix in SUFFIXES)]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    return next((folder / n for n in _names(entry) if (folder / n).is_file()), None)
+
+
+def _names(entry: Entry) -> list[str]:
+    """What a file with an encoder's weights may be called: an untrained one has none on a hub."""
+    return [*entry.files, *(f"{entry.id}{suffix}" for suffix in SUFFIXES)]
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:
@@ -92,14 +96,12 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     """
     import pickle
 
-    import torch
-
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
             return load_file(path)
-        state: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        state = _unpickled(path)
     except pickle.UnpicklingError as error:
         raise EncoderError(
             f"{path.name} is a pickle that holds more than numbers; it was not opened.",
@@ -118,6 +120,18 @@ def read_state(path: Path) -> dict[str, torch.Tensor]:
     if not isinstance(state, dict) or not all(hasattr(v, "shape") for v in state.values()):
         raise EncoderError(f"{path.name} holds no named tensors.", "Choose the weights file.")
     return state
+
+
+def _unpickled(path: Path) -> Any:
+    """What `torch.save` wrote. The archives it writes today are mapped, not read, into memory."""
+    import torch
+
+    with path.open("rb") as file:
+        head = file.read(2)
+    is_archive = head == b"PK"
+    if not is_archive and head[:1] != b"\x80":
+        raise ValueError("neither an archive nor a pickle")
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive)
 
 
 def sha256_of_file(path: Path) -> str:
