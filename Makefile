@@ -8,12 +8,12 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && \
 	echo $$p && break; done)
-SLIDE ?=
 
 .PHONY: demo test lint bench docs clean
 
+# make demo SLIDE="my slide.svs": make hands SLIDE to the shell, which keeps its spaces.
 demo: $(READY)
-	$(BIN)/scalescope demo $(SLIDE)
+	$(BIN)/scalescope demo $${SLIDE:+"$$SLIDE"}
 
 test: $(READY)
 	$(BIN)/python -m pytest
