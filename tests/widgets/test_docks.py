@@ -128,9 +128,9 @@ def test_scale_keys_stop_where_nothing_is_left_to_see(
     for _ in range(12):
         explorer._step_scale(2.0)
     assert hub.session.scale == (16.0,)
-    hub.session.choose_scale((0.01,))
-    explorer._step_scale(2.0)  # the way back is open
-    assert hub.session.scale == (0.02,)
+    hub.session.choose_scale((100.0,))
+    explorer._step_scale(0.5)  # the way back is open
+    assert hub.session.scale == (50.0,)
 
 
 def test_drawing_needs_a_slide(explorer: Explorer, hub: Any, viewer: Any) -> None:
