@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,35 +20,6 @@ from napari_scalescope.settings import Settings
 from ..embeddings.fake import FAKE, FakeEncoder
 from ..slides.conftest import smooth_picture
 from ..slides.memory import coloured_slide, memory_slide
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
-
-
-@pytest.fixture
-def session(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: FakeEncoder
-) -> Iterator[Session]:
-    monkeypatch.setattr(resources_module, "load_encoder", lambda *_, **__: encoder)
-    with Session(Settings(store_folder=tmp_path / "store")) as made:
-        made._resources.entry = FAKE
-        made.set_slide(coloured_slide(2600, 2000))
-        yield made
-
-
-@pytest.fixture
-def said(session: Session) -> list[str]:
-    """What the session signals, in order."""
-    log: list[str] = []
-    session.map_changed.connect(lambda: log.append("map"))
-    session.failed.connect(lambda error: log.append(f"failed: {error}"))
-    session.clusters_changed.connect(lambda: log.append("clusters"))
-    session.projection_changed.connect(lambda: log.append("projection"))
-    session.selection_changed.connect(lambda: log.append("selection"))
-    return log
-
 
 VIEW = View(Box(600, 500, 700, 600), 0.5)
 

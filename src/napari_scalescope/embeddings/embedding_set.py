@@ -71,6 +71,11 @@ class EmbeddingSet:
         return len(self.tiles)
 
     @property
+    def key(self) -> str:
+        """A hash of everything that would change a vector, "" where that is not known."""
+        return str(self.provenance.get("scalescope", {}).get("key", ""))
+
+    @property
     def dim(self) -> int:
         """Length of a vector."""
         return int(self.vectors.shape[1])

@@ -24,6 +24,8 @@ class Progress:
         Share of the time spent waiting for pixels and in the encoder, 0 to 1.
     unreadable : int
         Of those done, tiles whose part of the file is damaged: they have no vector.
+    left_out : int
+        Tiles that were asked for and are not among ``total`` and ``reused``: too many for a job.
     """
 
     done: int
@@ -33,6 +35,7 @@ class Progress:
     reading: float = 0.0
     encoding: float = 0.0
     unreadable: int = 0
+    left_out: int = 0
 
     @property
     def eta_s(self) -> float | None:
@@ -49,8 +52,9 @@ class Meter:
 
     WINDOW_S = 10.0
 
-    def __init__(self, total: int, reused: int = 0) -> None:
-        self.total, self.reused, self.done, self.unreadable = total, reused, 0, 0
+    def __init__(self, total: int, reused: int = 0, left_out: int = 0) -> None:
+        self.total, self.reused, self.left_out = total, reused, left_out
+        self.done = self.unreadable = 0
         self._read_s = self._encode_s = 0.0
         self._recent = [(time.perf_counter(), 0)]
 
@@ -78,6 +82,7 @@ class Meter:
             self._read_s / spent if spent else 0.0,
             self._encode_s / spent if spent else 0.0,
             self.unreadable,
+            self.left_out,
         )
 
 

@@ -2,80 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from ..embeddings.embedding_set import Part
-from ..embeddings.engine import Step
+from ..embeddings.engine import Job, Step
 from ..embeddings.pipeline import encode_batches, encode_slide, make_plan
 from ..embeddings.progress import Meter
 from ..embeddings.stored_set import StoredSet
 from ..encoders import Encoder
 from ..geometry import Box, IntArray
 from ..slides import MIN_TISSUE, Slide, TissueMask
+from .resources import Resources
 
 #: Kept of every tile somebody looked at, so that any overlay can be shown without encoding again.
 KEEP_OF_VIEWS: tuple[Part, ...] = ("attention", "patch_tokens")
+#: Most tiles of one view. A 4K screen at its own resolution shows 200; this is room for a scale
+#: three times finer. More is asked for by a fixed fine scale with the whole slide in view, where
+#: 100,000s of tiles would each leave up to 0.8 MB of patch tokens on the disk.
+VIEW_TILES = 2000
 #: Kept of whole slides: patch tokens would take a hundred times the room of the rest.
 KEEP_OF_SLIDES: tuple[Part, ...] = ("attention",)
 
 
 def tiles_for_view(
     stored: StoredSet, box: Box, mask: TissueMask | None, need: Collection[Part]
-) -> tuple[IntArray, int]:
-    """Tiles to encode for a view, nearest to its centre first, and how many are there already.
+) -> tuple[IntArray, Meter]:
+    """Tiles to encode for a view, nearest to its centre first, and a meter that counts them.
 
     A ring of one tile around the view is added at the end, so that a small pan finds its tiles
     done.
     """
     grid = stored.grid
-    inside = grid.outward(grid.tiles_in(box), *box.centre)
-    around = grid.outward(grid.tiles_in(box.grown(grid.pitch)), *box.centre)
-    ring = around[~_among(around, inside)]
-    wanted = np.concatenate([inside, ring])
+    inside, around = grid.tiles_in(box), grid.tiles_in(box.grown(grid.pitch))
+    wanted = np.concatenate(
+        [grid.outward(part, *box.centre) for part in (inside, _ring(around, inside))]
+    )
     if mask is not None:
         share = mask.share(grid)
         wanted = wanted[share[wanted[:, 0], wanted[:, 1]] >= MIN_TISSUE]
-    left = stored.missing(wanted, need)
-    return left, len(wanted) - len(left)
+    taken = wanted[:VIEW_TILES]
+    left = stored.missing(taken, need)
+    return left, Meter(len(left), len(taken) - len(left), len(wanted) - len(taken))
 
 
-def _among(tiles: IntArray, others: IntArray) -> IntArray:
-    known = {tuple(t) for t in others.tolist()}
-    return np.array([tuple(t) in known for t in tiles.tolist()], bool)
+def _ring(around: IntArray, inside: IntArray) -> IntArray:
+    """Of a rectangle of tiles, those outside a smaller one."""
+    if not len(inside):
+        return around
+    outside: IntArray = around[((around < inside.min(0)) | (around > inside.max(0))).any(1)]
+    return outside
 
 
-def encode_view(
-    slide: Slide,
-    encoder: Encoder,
-    sets: Sequence[StoredSet],
-    box: Box,
-    mask: TissueMask | None,
-    need: Collection[Part],
-) -> Iterator[Step]:
+def view_job(
+    resources: Resources, slide: Slide, mpps: Sequence[float], box: Box, need: Collection[Part]
+) -> Job:
     """Encode what is in view at one or several resolutions."""
-    for stored in sets:
-        tiles, reused = tiles_for_view(stored, box, mask, need)
-        meter = Meter(len(tiles), reused)
-        batches = (tiles[i : i + encoder.batch] for i in range(0, len(tiles), encoder.batch))
-        for done, progress in encode_batches(slide, encoder, stored, batches, KEEP_OF_VIEWS, meter):
-            yield stored, done, progress
+
+    def steps() -> Iterator[Step]:
+        encoder, sets, mask = _prepared(resources, slide, mpps)
+        for stored in sets:
+            tiles, meter = tiles_for_view(stored, box, mask, need)
+            if meter.left_out and not len(tiles):
+                yield stored, tiles, meter.now()  # nothing to do, but something to say
+            batches = (tiles[i : i + encoder.batch] for i in range(0, len(tiles), encoder.batch))
+            encoded = encode_batches(slide, encoder, stored, batches, KEEP_OF_VIEWS, meter)
+            for done, progress in encoded:
+                yield stored, done, progress
+
+    return Job("View", steps)
 
 
-def encode_whole(
-    slide: Slide, encoder: Encoder, sets: Sequence[StoredSet], mask: TissueMask | None
-) -> Iterator[Step]:
+def slide_job(resources: Resources, slide: Slide, mpps: Sequence[float]) -> Job:
     """Encode a whole slide at one or several resolutions."""
-    for stored in sets:
-        plan = make_plan(stored.grid, stored.block, encoder.batch, mask)
-        for done, progress in encode_slide(slide, encoder, stored, plan, KEEP_OF_SLIDES):
-            yield stored, done, progress
+
+    def steps() -> Iterator[Step]:
+        encoder, sets, mask = _prepared(resources, slide, mpps)
+        for stored in sets:
+            plan = make_plan(stored.grid, stored.block, encoder.batch, mask)
+            for done, progress in encode_slide(slide, encoder, stored, plan, KEEP_OF_SLIDES):
+                yield stored, done, progress
+
+    return Job("Slide", steps)
 
 
-def prepared(
-    prepare: Callable[[], tuple[Encoder, Sequence[StoredSet], TissueMask | None]],
-    run: Callable[[Encoder, Sequence[StoredSet], TissueMask | None], Iterator[Step]],
-) -> Iterator[Step]:
-    """A job whose slow preparation happens at its first step, in the engine's thread."""
-    yield from run(*prepare())
+def _prepared(
+    resources: Resources, slide: Slide, mpps: Sequence[float]
+) -> tuple[Encoder, list[StoredSet], TissueMask]:
+    """What a job needs. It takes long, and happens at a job's first step, in its thread."""
+    slide.require_mpp()
+    encoder = resources.require_encoder()
+    mask = resources.require_mask(slide)
+    return encoder, [resources.require_set(slide, encoder, mpp) for mpp in mpps], mask

@@ -1,4 +1,4 @@
-"""What a session works with and is slow to get: the encoder, tissue masks, sets of embeddings."""
+"""What a session works with: the slide, and what is slow to get: encoder, tissue, embeddings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..embeddings import Store, StoredSet
+from ..embeddings.store import set_key
 from ..encoders import Encoder, Entry, load_encoder
 from ..errors import ScaleScopeError
 from ..geometry import TileGrid
@@ -24,18 +25,35 @@ class Resources:
         The encoder to load.
     say : callable
         Told in words what is being waited for.
+    loaded : callable
+        Called when the encoder has been loaded.
     """
 
-    def __init__(self, settings: Settings, entry: Entry, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        entry: Entry,
+        say: Callable[[str], None],
+        loaded: Callable[[], object],
+    ) -> None:
         self.settings = settings
+        self.slide: Slide | None = None
         self.entry = entry
         self.encoder: Encoder | None = None
         self._say = say
+        self._loaded = loaded
         self._weights: Path | None = None
-        self._sets: dict[float, StoredSet] = {}
+        # By `set_key`: whoever asks with a slide, an encoder or a resolution of before finds none.
+        self._sets: dict[str, StoredSet] = {}
         self._retired: list[StoredSet] = []
         self._masks: dict[str, TissueMask] = {}
         self._lock = threading.RLock()
+
+    def use_slide(self, slide: Slide | None) -> None:
+        """Work on another slide from now on."""
+        with self._lock:
+            self.slide = slide
+            self.retire_sets()
 
     def choose_encoder(self, entry: Entry, weights: Path | None) -> None:
         """Use another encoder from now on."""
@@ -60,8 +78,10 @@ class Resources:
         if self.settings.batch:
             encoder.batch = self.settings.batch
         with self._lock:
-            if (self.entry, self._weights) == (entry, weights):
-                self.encoder = encoder
+            if (self.entry, self._weights) != (entry, weights):
+                return encoder
+            self.encoder = encoder
+        self._loaded()
         return encoder
 
     def require_mask(self, slide: Slide) -> TissueMask:
@@ -77,20 +97,30 @@ class Resources:
         return None if slide is None else self._masks.get(f"{slide.fingerprint} {slide.mpp}")
 
     def require_set(self, slide: Slide, encoder: Encoder, mpp: float) -> StoredSet:
-        """The embeddings of a slide at a resolution, those of earlier days included."""
+        """The embeddings of a slide at a resolution, those of earlier days included.
+
+        Kept for others only while slide and encoder are those of the session. A job that was
+        overtaken gets a set of its own, which is closed with the others.
+        """
+        grid = _grid(slide, encoder, mpp)
+        key = set_key(slide, encoder.identity, grid)
         with self._lock:
-            if mpp not in self._sets or encoder is not self.encoder:
-                grid = TileGrid.cover(slide, mpp, encoder.entry.input_px)
-                stored = Store(self.settings.store_folder).open_set(slide, encoder, grid)
-                if encoder is not self.encoder:
-                    return stored  # another one was chosen meanwhile
-                self._sets[mpp] = stored
-            return self._sets[mpp]
+            if key in self._sets:
+                return self._sets[key]
+        stored = Store(self.settings.store_folder).open_set(slide, encoder, grid)
+        with self._lock:
+            if slide is self.slide and encoder is self.encoder:
+                return self._sets.setdefault(key, stored)
+            self._retired.append(stored)
+            return stored
 
     def set_at(self, mpp: float | None) -> StoredSet | None:
-        """The set at a resolution, if it is open."""
+        """The set of the slide by the encoder at a resolution, if it is open."""
         with self._lock:
-            return None if mpp is None else self._sets.get(mpp)
+            slide, encoder = self.slide, self.encoder
+            if mpp is None or slide is None or slide.mpp is None or encoder is None:
+                return None
+            return self._sets.get(set_key(slide, encoder.identity, _grid(slide, encoder, mpp)))
 
     def retire_sets(self) -> None:
         """Stop using the open sets, because the slide or the encoder is another now."""
@@ -113,3 +143,7 @@ class Resources:
                 stored.close()
             except ScaleScopeError as error:
                 errors.append(error)
+
+
+def _grid(slide: Slide, encoder: Encoder, mpp: float) -> TileGrid:
+    return TileGrid.cover(slide, mpp, encoder.entry.input_px)

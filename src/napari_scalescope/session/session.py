@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
 from psygnal import Signal
 
-from ..analysis import Clusters, TileMap, cluster, project
-from ..analysis.projection import UMAP_MIN
+from ..analysis import Clusters, TileMap
 from ..embeddings import EmbeddingSet, Progress, StoredSet
 from ..embeddings.engine import Engine, Job
 from ..encoders import DEFAULT_ENCODER, Encoder, Entry, find_entry
 from ..errors import ScaleScopeError
 from ..exchange import export
-from ..geometry import Box, scale_for_view
 from ..regions import Regions
 from ..settings import Settings
 from ..slides import Slide, TissueMask, open_slide
 from ..worker import NewestOnly
-from .jobs import encode_view, encode_whole, prepared
-from .overlays import make_map, needs
+from .findings import Findings
+from .jobs import slide_job, view_job
+from .overlays import needs
 from .resources import Resources
-from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View
+from .scales import shown_mpp, wanted_mpps
+from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View, worded
 
 
 class Session:
@@ -49,11 +46,6 @@ class Session:
     look_changed = Signal()
     live_changed = Signal(bool)
     tiles_encoded = Signal()
-    map_changed = Signal()
-    query_changed = Signal()
-    selection_changed = Signal()
-    clusters_changed = Signal()
-    projection_changed = Signal()
     regions_changed = Signal()
     status_changed = Signal(object)
     failed = Signal(object)
@@ -61,35 +53,42 @@ class Session:
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
-        self.slide: Slide | None = None
         self.scale: Scale = FOLLOW
         self.view: View | None = None
         self.look = Look()
         self.live = False
-        self.query: tuple[float, float] | None = None
-        self.selection: Selection | None = None
-        self.clusters: Clusters | None = None
-        self.projection: Projection | None = None
         self.regions = Regions()
-        self.map: TileMap | None = None
         self.status = Status()
         self._projecting = False
         self._last_error = ""
+        self._progress: tuple[Job, Progress] | None = None
         self._resources = Resources(
             self.settings,
             find_entry(DEFAULT_ENCODER),
             lambda text: self._say(Status(text, busy=True)),
+            self.encoder_changed.emit,
         )
         self._engine = Engine()
-        # Maps are made in a moment; clusters and UMAP take their time and must not delay them.
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
+        self._findings = found = Findings(self, self._maps, self._analysis)
+        self.query_changed = found.query_changed
+        self.selection_changed = found.selection_changed
+        self.map_changed = found.map_changed
+        self.clusters_changed = found.clusters_changed
+        self.projection_changed = found.projection_changed
         self._engine.started.connect(self._on_started)
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
         self._engine.failed.connect(self._on_failed)
+        self._engine.dropped.connect(self._say_at_rest)
 
     # --- slide ---
+
+    @property
+    def slide(self) -> Slide | None:
+        """The slide that is worked on."""
+        return self._resources.slide
 
     def open(self, path: str | Path, mpp: float | None = None) -> Slide:
         """Open a slide file and make it the session's slide."""
@@ -99,19 +98,20 @@ class Session:
 
     def set_slide(self, slide: Slide | None) -> None:
         """Work on this slide from now on."""
-        self._forget_sets()
-        self.slide = slide
+        self._engine.stop()
+        self._resources.use_slide(slide)
         self.view = None
-        self._forget_findings()
+        self._start_afresh()
         self.slide_changed.emit()
 
     def set_slide_mpp(self, mpp: float) -> None:
         """Override the slide's resolution, µm per level-0 pixel."""
         if self.slide is None:
             return
-        self._forget_sets()
+        self._engine.stop()
         self.slide.set_mpp(mpp)
-        self._forget_findings()
+        self._resources.use_slide(self.slide)
+        self._start_afresh()
         self.slide_changed.emit()
         self._view_if_live()
 
@@ -132,17 +132,21 @@ class Session:
         entry = find_entry(name)
         self._engine.stop()
         self._resources.choose_encoder(entry, Path(weights) if weights is not None else None)
-        self._analysis.submit("close", self._close_retired)
-        self._forget_findings(keep_query=True)
+        self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
         self._view_if_live()
 
     def choose_scale(self, scale: Scale) -> None:
-        """Encode at these resolutions (µm/px), or at the one the screen shows ("follow")."""
+        """Encode at these resolutions (µm/px), or at the one the screen shows ("follow").
+
+        Those much finer than the slide itself (`scales.FINEST`) are brought up to it.
+        """
         if scale != FOLLOW and not (scale and all(m > 0 for m in scale)):
             raise ValueError(f'a scale is "follow" or some µm/px above 0, not {scale!r}')
         self.scale = scale
-        self._forget_findings(keep_query=True)
+        if scale != FOLLOW:
+            self.scale = self.mpps
+        self._findings.forget(keep_query=True)
         self.view_changed.emit()
         self.refresh_map()
         self._view_if_live()
@@ -150,19 +154,13 @@ class Session:
     @property
     def mpps(self) -> tuple[float, ...]:
         """The resolutions to encode at now, µm/px. Empty while that cannot be said."""
-        if self.scale != FOLLOW:
-            return self.scale
-        if self.slide is None or self.slide.mpp is None or self.view is None:
-            return ()
-        return (scale_for_view(self.view.mpp, self.slide.mpp),)
+        native = None if self.slide is None else self.slide.mpp
+        return wanted_mpps(self.scale, native, self.view)
 
     @property
     def mpp(self) -> float | None:
-        """The one of them whose maps are shown: the nearest to what the screen shows."""
-        if not self.mpps or self.view is None:
-            return self.mpps[0] if self.mpps else None
-        wanted = self.view.mpp
-        return min(self.mpps, key=lambda m: abs(np.log(m / wanted)))
+        """The one of them whose maps are shown."""
+        return shown_mpp(self.mpps, self.view)
 
     # --- looking and encoding ---
 
@@ -173,7 +171,7 @@ class Session:
         before = self.mpp
         self.view = view
         if self.mpp != before:
-            self._forget_findings(keep_query=True)
+            self._findings.forget(keep_query=True)
         self.view_changed.emit()
         self.refresh_map()
         self._view_if_live()
@@ -188,34 +186,25 @@ class Session:
                 self._view_if_live()
             else:
                 self._engine.view(None)
+                if self.status.busy:
+                    self._say_at_rest()
 
     def encode_view(self) -> None:
         """Encode what is in view now."""
-        if self.slide is None or self.view is None:
-            return
-        slide, box, need = self.slide, self.view.box, needs(self.look)
-
-        def run(encoder: Encoder, sets: Sequence[StoredSet], mask: TissueMask | None) -> Any:
-            return encode_view(slide, encoder, sets, box, mask, need)
-
-        self._engine.view(Job("View", self._steps(run)))
+        if self.slide is not None and self.view is not None:
+            box, need = self.view.box, needs(self.look)
+            self._engine.view(view_job(self._resources, self.slide, self.mpps, box, need))
 
     def encode_slide(self) -> None:
         """Encode the whole slide, behind whatever is looked at."""
-        if self.slide is None:
-            return
-        slide = self.slide
-
-        def run(encoder: Encoder, sets: Sequence[StoredSet], mask: TissueMask | None) -> Any:
-            return encode_whole(slide, encoder, sets, mask)
-
-        self._engine.slide(Job("Slide", self._steps(run)))
+        if self.slide is not None:
+            self._engine.slide(slide_job(self._resources, self.slide, self.mpps))
 
     def stop(self) -> None:
         """Stop encoding. What was encoded is kept."""
         self.set_live(False)
         self._engine.stop()
-        self._say(Status("Stopped"))
+        self._say_at_rest()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is encoded or computed any more; False when the time was up."""
@@ -244,35 +233,43 @@ class Session:
         look = replace(self.look, **changes)
         if look == self.look:
             return
-        recluster = look.clusters != self.look.clusters
         self.look = look
         self.look_changed.emit()
-        if look.overlay == "clusters" and (recluster or self.clusters is None):
+        if look.overlay == "clusters":
             self.find_clusters()
         self.refresh_map()
         self._view_if_live()
 
+    @property
+    def map(self) -> TileMap | None:
+        """The overlay, None while there is nothing to show."""
+        return self._findings.map
+
     def refresh_map(self) -> None:
         """Compute the overlay for the present state, in the background."""
-        self._maps.submit("map", self._make_map)
+        self._findings.refresh_map()
+
+    @property
+    def query(self) -> tuple[float, float] | None:
+        """The place that was asked about, level-0 pixels."""
+        return self._findings.query
 
     def ask(self, x: float, y: float) -> None:
         """What looks like this place (level-0 pixels)? Shows the similarity map."""
-        self.query = (float(x), float(y))
-        self.query_changed.emit()
+        self._findings.ask(x, y)
         if self.look.overlay != "similarity":
             self.set_look(overlay="similarity")
         self.refresh_map()
         self.encode_view()  # at least the place itself has to be encoded
 
+    @property
+    def selection(self) -> Selection | None:
+        """The selected tiles."""
+        return self._findings.selection
+
     def select(self, tiles: npt.ArrayLike, mpp: float | None = None) -> None:
         """Select tiles (n, 2) of the grid that is shown; an empty list selects nothing."""
-        mpp = mpp or self.mpp
-        if mpp is None:
-            return
-        chosen = np.asarray(tiles, np.int64).reshape(-1, 2)
-        self.selection = Selection(mpp, chosen)
-        self.selection_changed.emit()
+        self._findings.select(tiles, mpp)
 
     def select_region(self, region: Any) -> None:
         """Select the encoded tiles whose centre lies in a shapely geometry (level-0 pixels)."""
@@ -282,17 +279,26 @@ class Session:
         if emb is not None:
             self.select(emb.tiles[shapely.contains_xy(region, *emb.centres.T)])
 
+    @property
+    def clusters(self) -> Clusters | None:
+        """The groups of tiles that were found."""
+        return self._findings.clusters
+
     def find_clusters(self, k: int | None = None) -> None:
-        """Cluster the encoded tiles, in the background."""
+        """Cluster the encoded tiles, in the background, unless nothing is new."""
         if k is not None and k != self.look.clusters:
             self.look = replace(self.look, clusters=k)
             self.look_changed.emit()
-        self._analysis.submit("clusters", self._make_clusters)
+        self._findings.find_clusters()
+
+    @property
+    def projection(self) -> Projection | None:
+        """The tiles as points in the plane."""
+        return self._findings.projection
 
     def find_projection(self) -> None:
         """Project the encoded tiles to the plane, in the background: PCA at once, then UMAP."""
-        self._analysis.submit("pca", partial(self._make_projection, "pca"))
-        self._analysis.submit("umap", partial(self._make_projection, "umap"))
+        self._findings.find_projection()
 
     def set_projecting(self, projecting: bool) -> None:
         """Project again whenever encoding comes to rest, because somebody looks at it."""
@@ -322,6 +328,7 @@ class Session:
     def close(self) -> None:
         """Stop the threads and put everything encoded in its final place."""
         self._engine.close()
+        self._findings.close()
         self._analysis.close()
         self._maps.close()
         self._resources.retire_sets()
@@ -335,52 +342,27 @@ class Session:
 
     # --- inside ---
 
-    def _steps(self, run: Callable[..., Any]) -> Callable[[], Any]:
-        """Steps of a job that starts with loading whatever it needs."""
-        slide, mpps = self.slide, self.mpps
-        assert slide is not None
-
-        def prepare() -> tuple[Encoder, Sequence[StoredSet], TissueMask | None]:
-            slide.require_mpp()
-            loaded = self.encoder
-            encoder = self._resources.require_encoder()
-            if encoder is not loaded:
-                self.encoder_changed.emit()
-            mask = self._resources.require_mask(slide)
-            return encoder, [self._resources.require_set(slide, encoder, m) for m in mpps], mask
-
-        return lambda: prepared(prepare, run)
-
-    def _forget_sets(self) -> None:
-        """Let go of the sets of another slide."""
-        self._engine.stop()
-        self._resources.retire_sets()
+    def _start_afresh(self, *, keep_query: bool = False) -> None:
+        """Let go of everything about another slide, resolution or encoder."""
         self._analysis.submit("close", self._close_retired)
+        self._findings.forget(keep_query=keep_query)
 
     def _close_retired(self) -> None:
         for error in self._resources.close_retired():
             self.failed.emit(error)
 
-    def _forget_findings(self, *, keep_query: bool = False) -> None:
-        if not keep_query:
-            self.query = None
-            self.query_changed.emit()
-        self.selection = self.clusters = self.projection = self.map = None
-        for signal in (
-            self.selection_changed,
-            self.clusters_changed,
-            self.projection_changed,
-            self.map_changed,
-        ):
-            signal.emit()
-
     def _view_if_live(self) -> None:
-        if self.live and self.slide is not None and self.view is not None:
+        if self.live:
             self.encode_view()
 
     def _say(self, status: Status) -> None:
         self.status = status
         self.status_changed.emit(status)
+
+    def _say_at_rest(self) -> None:
+        """Say that nothing is encoded, unless another job goes on."""
+        if not self._engine.wanted:
+            self._say(Status("Ready" if self.live else "Stopped"))
 
     # --- from the engine's thread ---
 
@@ -389,14 +371,17 @@ class Session:
 
     def _on_stepped(self, job: Job, stored: StoredSet, tiles: Any, progress: Progress) -> None:
         self._last_error = ""
-        self._say(Status(job.name, progress, busy=True))
+        self._progress = (job, progress)
+        self._say(Status(worded(job.name, progress), progress, busy=True))
         self.tiles_encoded.emit()
         if self.look.overlay != "clusters" and stored is self._resources.set_at(self.mpp):
             self.refresh_map()
 
     def _on_finished(self, job: Job) -> None:
-        progress = self.status.progress if self.status.text == job.name else None
-        self._say(Status("Ready", progress))
+        last, self._progress = self._progress, None
+        progress = last[1] if last is not None and last[0] is job else None
+        doubts = self.tissue.warnings if self.tissue is not None else ()
+        self._say(Status(worded("Ready", progress, doubts), progress))
         self.refresh_map()
         if self.look.overlay == "clusters":
             self.find_clusters()
@@ -409,40 +394,3 @@ class Session:
         if str(error) != self._last_error:
             self._last_error = str(error)
             self.failed.emit(error)
-
-    # --- from the analysis thread ---
-
-    def _make_map(self) -> None:
-        look, view = self.look, self.view
-        emb = self.embeddings()
-        box = view.box if view is not None else (self.slide.box if self.slide else Box(0, 0, 0, 0))
-        made = None
-        if emb is not None:
-            clusters = self.clusters
-            if clusters is not None and clusters.emb.grid != emb.grid:
-                clusters = None
-            made = make_map(emb, look, box, self.query, clusters, self.tissue)
-        if look == self.look:
-            self.map = made
-            self.map_changed.emit()
-
-    def _make_clusters(self) -> None:
-        emb = self.embeddings()
-        if emb is None or not len(emb):
-            return
-        self.clusters = cluster(emb, min(self.look.clusters, len(emb)))
-        self.clusters_changed.emit()
-        self.refresh_map()
-
-    def _make_projection(self, method: Literal["pca", "umap"]) -> None:
-        emb = self.embeddings()
-        if emb is None or not len(emb) or (method == "umap" and len(emb) < UMAP_MIN):
-            return
-        now = self.projection
-        if now is not None and now.method == "umap" and now.emb.grid == emb.grid:
-            if len(now.emb) == len(emb):
-                return  # nothing has been added since
-            if method == "pca":
-                return  # do not fall back to PCA while UMAP places the new tiles
-        self.projection = Projection(project(emb, method), method, emb)
-        self.projection_changed.emit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -111,3 +112,15 @@ class Status:
     text: str = ""
     progress: Progress | None = None
     busy: bool = False
+
+
+def worded(text: str, progress: Progress | None, doubts: Iterable[str] = ()) -> str:
+    """A line of status with what a bar cannot show of a job: what it leaves out, and doubts."""
+    notes = [text]
+    if progress is not None and progress.left_out:
+        taken = progress.total + progress.reused
+        every = taken + progress.left_out
+        notes.append(f"only the {taken:,} tiles nearest to the centre of {every:,} in view")
+    if progress is not None and progress.unreadable:
+        notes.append(f"{progress.unreadable:,} unreadable")
+    return " · ".join([*notes, *doubts])
