@@ -62,6 +62,17 @@ def test_more_groups_than_tiles_or_than_distinct_tiles(
     assert cluster(same, 3).k == 1
 
 
+def test_equal_tiles_at_the_start_do_not_cost_groups(
+    make_set: Callable[..., EmbeddingSet],
+) -> None:
+    classes = np.repeat([0, 1, 2, 3], 200).reshape(20, 40)
+    emb = make_set(classes, noise=0.01)
+    emb.vectors[:400] = emb.vectors[0]  # glass, as at the upper edge of most slides
+    found = cluster(emb, 3)
+    assert found.k == 3
+    assert found.sizes.tolist() == [400, 200, 200]
+
+
 def test_nonsense(make_set: Callable[..., EmbeddingSet], thirds: np.ndarray) -> None:
     for k in (0, 256):
         with pytest.raises(ValueError, match="between 1 and 255"):

@@ -87,7 +87,7 @@ def cluster(emb: EmbeddingSet, k: int = 8, *, seed: int = 0) -> Clusters:
     emb : EmbeddingSet
         With at least one tile.
     k : int
-        Number of groups, 1 to 255; at most as many as there are tiles.
+        Number of groups, 1 to 255; at most as many as there are distinct vectors.
     seed : int
         The same input and seed give the same groups.
 
@@ -107,7 +107,7 @@ def cluster(emb: EmbeddingSet, k: int = 8, *, seed: int = 0) -> Clusters:
     vectors = unit(emb.vectors)
     # Tiles of plain glass are often identical, and k-means has no use for more centres than
     # there are distinct vectors.
-    k = min(k, len(np.unique(vectors[: 50 * k], axis=0)), len(vectors))
+    k = _distinct(vectors, k)
     kind = KMeans if len(vectors) < MINI_BATCH_FROM else MiniBatchKMeans
     model = kind(k, n_init=4, random_state=seed).fit(vectors)
     # Largest first, so that the first colours go where they are seen most.
@@ -127,3 +127,13 @@ def cluster(emb: EmbeddingSet, k: int = 8, *, seed: int = 0) -> Clusters:
         representatives,
         emb,
     )
+
+
+def _distinct(vectors: npt.NDArray[np.float32], enough: int) -> int:
+    """How many vectors differ, counted up to ``enough``: mostly known after a few of them."""
+    seen: set[bytes] = set()
+    for vector in vectors:
+        seen.add(vector.tobytes())
+        if len(seen) == enough:
+            break
+    return len(seen)
