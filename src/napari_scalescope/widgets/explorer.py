@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 
 from ..errors import ScaleScopeError
 from ..session import trust
+from ..session.scales import FINEST
 from .coordinator import Coordinator
 from .encoder_chooser import EncoderChooser
 from .encoding_panel import EncodingPanel
@@ -154,8 +155,8 @@ class Explorer(QScrollArea):
         slide, mpp = session.slide, session.mpp
         if slide is None or slide.mpp is None or mpp is None:
             return
-        # Below, pixels are only enlarged; above, all of the slide is in one tile.
-        finest = slide.mpp / 2
+        finest = FINEST * slide.mpp
+        # Above it all of the slide is in one tile.
         coarsest = max(slide.dimensions) * slide.mpp / session.entry.input_px
         wanted = mpp * factor
         if wanted >= finest if factor < 1 else wanted <= coarsest:
