@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_scalescope.analysis import similarity, similarity_map
+from napari_scalescope.analysis import (
+    TileMap,
+    attention_map,
+    pca_map,
+    similarity,
+    similarity_map,
+)
 from napari_scalescope.analysis.similarity import token_at, vector_at
-from napari_scalescope.embeddings import EmbeddingSet
+from napari_scalescope.embeddings import EmbeddingSet, embedding_set
 
 
 def test_cosine_to_the_nearest_positive_less_that_to_the_nearest_negative() -> None:
@@ -70,3 +77,19 @@ def test_the_token_under_the_point(
         x = box.x + (col + 0.5) / 4 * box.w
         y = box.y + (row + 0.5) / 4 * box.h
         np.testing.assert_array_equal(token_at(emb, x, y), lattice[row, col])
+
+
+@pytest.mark.parametrize("make", [similarity_map, attention_map, pca_map])
+def test_a_map_of_tokens_is_the_same_however_it_is_read(
+    make_set: Callable[..., EmbeddingSet],
+    halves: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    make: Callable[..., TileMap],
+) -> None:
+    emb = make_set(halves, noise=0.0)
+    options: dict[str, Any] = {} if make is attention_map else {"tokens": True}
+    if make is similarity_map:
+        options["query"] = tuple(emb.grid.centres([(5, 3)])[0])
+    whole = make(emb, **options)
+    monkeypatch.setattr(embedding_set, "PIECE_BYTES", 5000)
+    np.testing.assert_allclose(make(emb, **options).values, whole.values, atol=1e-5)

@@ -148,6 +148,20 @@ def test_a_snapshot_does_not_change(tmp_path: Path, slide: Slide, encoder: FakeE
     np.testing.assert_array_equal(emb.state, state)
 
 
+def test_a_snapshot_is_made_once_per_write(
+    tmp_path: Path, slide: Slide, encoder: FakeEncoder
+) -> None:
+    stored = opened(tmp_path, slide, encoder)
+    encode(stored, slide, encoder, TILES[:1])
+    emb = stored.embeddings()
+    assert stored.embeddings() is emb
+    encode(stored, slide, encoder, TILES[1:])
+    assert len(stored.embeddings()) == 5
+    emb = stored.embeddings()
+    stored.mark([[1, 1]], TileState.BACKGROUND)
+    assert stored.embeddings().state[1, 1] == TileState.BACKGROUND
+
+
 def test_another_of_anything_is_another_set(
     tmp_path: Path, slide: Slide, encoder: FakeEncoder
 ) -> None:

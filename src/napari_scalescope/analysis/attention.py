@@ -47,8 +47,12 @@ def attention_map(
         If there is no such head.
     """
     tiles = emb.having("attention") if tiles is None else np.asarray(tiles, np.int64)
-    maps = emb.part("attention", tiles).astype(np.float32)
-    values = maps.mean(1) if head == "mean" else maps[:, head]
+    values = np.concatenate(
+        [
+            maps.mean(1) if head == "mean" else maps[:, head]
+            for maps in emb.pieces("attention", tiles)
+        ]
+    )
     g = values.shape[1]
     if normalise == "uniform":
         values = values * (g * g)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..embeddings.embedding_set import EmbeddingSet
+from ..geometry import IntArray
 from .mosaic import mosaic
-from .similarity import unit
+from .similarity import Vectors, unit
 from .tile_map import TileMap
 
+#: The axes of PCA colours are fitted to about this many vectors: more would not move them.
+SAMPLE = 20_000
 #: Below this many points UMAP's neighbour graph says nothing; PCA is shown instead.
 UMAP_MIN = 30
 
@@ -110,13 +114,14 @@ def pca_map(
     """
     if tokens:
         tiles = emb.having("patch_tokens") if tiles is None else np.asarray(tiles, np.int64)
-        lattices = emb.part("patch_tokens", tiles).astype(np.float32)
-        colours = _colours(lattices.reshape(-1, lattices.shape[-1]))
-        raster, placement = mosaic(colours.reshape(*lattices.shape[:3], 3), tiles, emb.grid)
+        colour = _colouring(_some_tokens(emb, tiles))
+        lattices = [colour(p) for p in emb.pieces("patch_tokens", tiles)]
+        raster, placement = mosaic(np.concatenate(lattices), tiles, emb.grid)
     else:
         if not len(emb):
             raise LookupError("nothing is encoded yet")
-        raster = emb.raster(_colours(emb.vectors))
+        colour = _colouring(emb.vectors[:: max(1, len(emb) // SAMPLE)])
+        raster = emb.raster(colour(emb.vectors))
         placement = emb.grid.placement
     known = np.isfinite(raster[..., 0])
     rgba = np.zeros((*raster.shape[:2], 4), np.uint8)
@@ -135,12 +140,22 @@ def pca_map(
     )
 
 
-def _colours(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """First three components of vectors (n, D), each stretched over 0 to 1: (n, 3) float32."""
-    # A sample fits the axes as well, and a view has 10,000s of tokens.
-    step = max(1, len(vectors) // 20_000)
-    mean, axes = principal_axes(vectors[::step], 3)
-    scores = (vectors - mean) @ axes.T
-    lo, hi = np.percentile(scores[::step], [1, 99], axis=0)
-    out: npt.NDArray[np.float32] = np.clip((scores - lo) / np.maximum(hi - lo, 1e-9), 0, 1)
-    return out.astype(np.float32)
+def _some_tokens(emb: EmbeddingSet, tiles: IntArray) -> Vectors:
+    """Patch tokens (n, d) of tiles all over a view, about `SAMPLE` of them."""
+    per_tile = emb.part("patch_tokens", tiles[:1])[0, ..., 0].size
+    some = tiles[:: max(1, len(tiles) * per_tile // (4 * SAMPLE))]
+    step = max(1, len(some) * per_tile // SAMPLE)
+    pieces = emb.pieces("patch_tokens", some)
+    return np.concatenate([p.reshape(-1, p.shape[-1])[::step].copy() for p in pieces])
+
+
+def _colouring(sample: Vectors) -> Callable[[Vectors], Vectors]:
+    """From vectors (…, D) to colours (…, 3), 0 to 1: the first three components of a sample."""
+    mean, axes = principal_axes(sample, 3)
+    lo, hi = np.percentile((sample - mean) @ axes.T, [1, 99], axis=0)
+
+    def colour(vectors: Vectors) -> Vectors:
+        scores = (vectors - mean) @ axes.T
+        return np.asarray(np.clip((scores - lo) / np.maximum(hi - lo, 1e-9), 0, 1), np.float32)
+
+    return colour

@@ -113,8 +113,8 @@ def similarity_map(
     wanted = np.concatenate(examples)
     if tokens:
         tiles = emb.having("patch_tokens") if tiles is None else np.asarray(tiles, np.int64)
-        values = similarity(emb.part("patch_tokens", tiles), wanted, negatives)
-        raster, placement = mosaic(values, tiles, emb.grid)
+        scores = [similarity(p, wanted, negatives) for p in emb.pieces("patch_tokens", tiles)]
+        raster, placement = mosaic(np.concatenate(scores), tiles, emb.grid)
     else:
         if not len(emb):
             raise LookupError("nothing is encoded yet")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from functools import cached_property
@@ -14,6 +14,9 @@ import numpy.typing as npt
 from ..geometry import IntArray, TileGrid
 
 Part = Literal["patch_tokens", "attention"]
+
+#: `EmbeddingSet.pieces` are about this large. The patch tokens of a view may take gigabytes.
+PIECE_BYTES = 128 << 20
 
 
 class TileState(IntFlag):
@@ -101,6 +104,16 @@ class EmbeddingSet:
         if self.load is None or not len(tiles):
             raise LookupError(f"no {part.replace('_', ' ')} were kept with these embeddings")
         return self.load(part, tiles)
+
+    def pieces(self, part: Part, tiles: npt.ArrayLike) -> Iterator[npt.NDArray[np.float32]]:
+        """The same as `part`, in its order, of a bounded number of tiles at a time, as float32."""
+        tiles = np.asarray(tiles, np.int64)
+        start, step = 0, 1
+        while start < max(1, len(tiles)):
+            piece = self.part(part, tiles[start : start + step]).astype(np.float32)
+            yield piece
+            start += len(piece)
+            step = max(1, PIECE_BYTES // piece[0].nbytes)
 
     @cached_property
     def attention(self) -> npt.NDArray[np.float16] | None:

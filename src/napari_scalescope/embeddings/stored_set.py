@@ -30,6 +30,7 @@ import numpy.typing as npt
 from ..encoders.encoder import Encoding
 from ..errors import StoreError
 from ..geometry import IntArray, TileGrid
+from .at_hand import AtHand
 from .disk import disk_errors_in_words, flush, flush_tree
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState
 from .journal import Journal
@@ -86,15 +87,11 @@ class StoredSet:
         self._shapes = {k: tuple(v) for k, v in layout["shapes"].items()}
         self.state: npt.NDArray[np.uint8] = np.asarray(self._array("state")[:])
         self._journal = Journal(root / group / ".journal" / name)
-        self._take_up_journal()
         self._swept = False
         self._failed = np.zeros(grid.shape, bool)
-        # Vectors at hand, read from disk when first asked for: the first `_count` of `_vectors`
-        # and `_tiles`, and the position of each tile among them.
-        self._vectors: npt.NDArray[np.float16] | None = None
-        self._position = np.full(grid.shape, -1, np.int64)
-        self._tiles = np.empty((0, 2), np.int64)
-        self._count = 0
+        self._vectors: AtHand | None = None  # read when first asked for
+        self._snapshot: EmbeddingSet | None = None
+        self._take_up_journal()
 
     # --- opening ---
 
@@ -215,28 +212,20 @@ class StoredSet:
         return int(np.count_nonzero(self.state & flag))
 
     def embeddings(self) -> EmbeddingSet:
-        """Everything encoded so far, as a value that later batches do not change."""
-        with self._mutex:
-            self._load_vectors()
-            assert self._vectors is not None
-            tiles = self._tiles[: self._count]
-            order = np.lexsort((tiles[:, 1], tiles[:, 0]))
-            return EmbeddingSet(
-                self._vectors[: self._count][order].astype(np.float32),
-                tiles[order],
-                self.grid,
-                self.state.copy(),
-                self.provenance,
-                self.read,
-            )
+        """Everything encoded so far, as a value that later batches do not change.
 
-    def _load_vectors(self) -> None:
-        if self._vectors is not None:
-            return
-        tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
-        self._vectors = self._read("embedding", tiles)
-        self._tiles, self._count = tiles, len(tiles)
-        self._position[tiles[:, 0], tiles[:, 1]] = np.arange(len(tiles))
+        The same object until something is written: it is asked for at every look at a map.
+        """
+        with self._mutex:
+            if self._snapshot is None:
+                if self._vectors is None:
+                    tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
+                    self._vectors = AtHand(self.grid.shape, tiles, self._read("embedding", tiles))
+                vectors, tiles = self._vectors.row_by_row()
+                self._snapshot = EmbeddingSet(
+                    vectors, tiles, self.grid, self.state.copy(), self.provenance, self.read
+                )
+            return self._snapshot
 
     def read(self, part: Part, tiles: npt.ArrayLike) -> npt.NDArray[np.float16]:
         """Attention or patch tokens of tiles (n, 2): (n, …) float16, NaN where there are none."""
@@ -278,7 +267,7 @@ class StoredSet:
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
             if self._vectors is not None:
-                self._remember(tiles, parts["embedding"])
+                self._vectors.put(tiles, parts["embedding"])
             self._note(tiles, flags)
 
     def mark(self, tiles: npt.ArrayLike, flag: TileState) -> None:
@@ -292,24 +281,7 @@ class StoredSet:
     def _note(self, tiles: IntArray, flags: int) -> None:
         at = tiles[:, 0], tiles[:, 1]
         self.state[at] = _known(self.state[at] | np.uint8(flags))
-
-    def _remember(self, tiles: IntArray, vectors: npt.NDArray[np.float16]) -> None:
-        """Put vectors with those at hand, in place of what is there of the same tiles."""
-        assert self._vectors is not None
-        at = self._position[tiles[:, 0], tiles[:, 1]]
-        new = at < 0
-        at[new] = np.arange(self._count, self._count + new.sum())
-        self._position[tiles[:, 0], tiles[:, 1]] = at
-        self._count += int(new.sum())
-        room = len(self._vectors)
-        if self._count > room:
-            more = max(self._count, 2 * room, 256) - room
-            self._vectors = np.concatenate(
-                [self._vectors, np.empty((more, vectors.shape[1]), np.float16)]
-            )
-            self._tiles = np.concatenate([self._tiles, np.empty((more, 2), np.int64)])
-        self._vectors[at] = vectors
-        self._tiles[at] = tiles
+        self._snapshot = None
 
     def merge(self, blocks: Iterable[tuple[int, int]] | None = None) -> None:
         """Move batches of the journal into the arrays.
@@ -342,6 +314,7 @@ class StoredSet:
         area = np.s_[y0:y1, x0:x1]
         # Another process may have merged into this block since we read its state.
         self.state[area] = _known(self.state[area] | np.asarray(self._array("state")[area]))
+        self._snapshot = None
         for name in ("embedding", "attention", "patch_tokens"):
             content = None
             for batch in self._journal.batches:
