@@ -16,6 +16,7 @@ from .errors import (
     ScaleScopeError,
     SlideError,
     StoreError,
+    UnreachableError,
 )
 from .exchange import export, read_regions
 from .geometry import Box, TileGrid
@@ -46,6 +47,7 @@ __all__ = [
     "TileGrid",
     "TileMap",
     "TissueMask",
+    "UnreachableError",
     "attention_map",
     "cluster",
     "embed",

@@ -7,7 +7,6 @@ from pathlib import Path
 from .errors import SlideError
 
 NAME = "phantom.tif"
-REGIONS_NAME = "phantom.geojson"
 
 
 def _folder() -> Path:
@@ -19,16 +18,7 @@ def _folder() -> Path:
 
 def sample_slide_path() -> Path:
     """The sample slide: a rendered phantom, pyramidal TIFF, 0.5 µm/px."""
-    return _existing(NAME)
-
-
-def sample_regions_path() -> Path:
-    """Its ground truth as GeoJSON regions."""
-    return _existing(REGIONS_NAME)
-
-
-def _existing(name: str) -> Path:
-    path = _folder() / name
+    path = _folder() / NAME
     if not path.is_file():
-        raise SlideError(f"The sample {name} is not installed.", "Install napari-scalescope again.")
+        raise SlideError(f"The sample {NAME} is not installed.", "Install napari-scalescope again.")
     return path

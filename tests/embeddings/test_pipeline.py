@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -63,6 +65,18 @@ def test_progress_counts_up(tmp_path: Path) -> None:
 def test_without_tissue_detection_every_tile_is_embedded(tmp_path: Path) -> None:
     emb = embed(coloured_slide(), FakeEncoder(), tissue=False, store=tmp_path)  # type: ignore[arg-type]
     assert len(emb) == emb.grid.rows * emb.grid.cols
+
+
+def test_a_temporary_store_goes_with_its_embeddings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    emb = embed(coloured_slide(), FakeEncoder(), keep=("attention",))  # type: ignore[arg-type]
+    assert np.isfinite(emb.part("attention")).all()
+    assert list(tmp_path.iterdir())
+    del emb
+    gc.collect()
+    assert not list(tmp_path.iterdir())
 
 
 def test_no_resolution(tmp_path: Path) -> None:

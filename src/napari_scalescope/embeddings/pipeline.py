@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -175,7 +177,8 @@ def embed(
         size, without overlap.
     store : path, optional
         Folder to keep the embeddings in. What is there already is not computed again, and an
-        interrupted call goes on where it was. Default: a temporary folder.
+        interrupted call goes on where it was. Default: a temporary folder, which goes with the
+        last `EmbeddingSet` of it.
     keep : collection of "patch_tokens" and "attention"
         What to keep beside the vectors.
     tissue : bool or TissueMask
@@ -197,6 +200,9 @@ def embed(
     grid = TileGrid.cover(slide, mpp, tile_px or encoder.entry.input_px, stride_px)
     root = Path(tempfile.mkdtemp(prefix="scalescope-")) if store is None else Path(store)
     stored = Store(root).open_set(slide, encoder, grid)
+    if store is None:
+        # Tokens and attention stay on disk: it has to live as long as somebody can ask for them.
+        weakref.finalize(stored, shutil.rmtree, root, ignore_errors=True)
     mask = tissue_mask(slide) if tissue is True else (tissue or None)
     for doubt in mask.warnings if mask else ():
         warnings.warn(doubt, stacklevel=2)

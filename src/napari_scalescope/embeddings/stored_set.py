@@ -90,7 +90,7 @@ class StoredSet:
         self._swept = False
         self._failed = np.zeros(grid.shape, bool)
         self._vectors: AtHand | None = None  # read when first asked for
-        self._snapshot: EmbeddingSet | None = None
+        self._snapshot: tuple[Any, ...] | None = None  # vectors, tiles, state
         self._take_up_journal()
 
     # --- opening ---
@@ -214,18 +214,16 @@ class StoredSet:
     def embeddings(self) -> EmbeddingSet:
         """Everything encoded so far, as a value that later batches do not change.
 
-        The same object until something is written: it is asked for at every look at a map.
+        Its arrays are the same until something is written: every look at a map asks for them.
         """
         with self._mutex:
+            if self._vectors is None:
+                tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
+                self._vectors = AtHand(self.grid.shape, tiles, self._read("embedding", tiles))
             if self._snapshot is None:
-                if self._vectors is None:
-                    tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
-                    self._vectors = AtHand(self.grid.shape, tiles, self._read("embedding", tiles))
-                vectors, tiles = self._vectors.row_by_row()
-                self._snapshot = EmbeddingSet(
-                    vectors, tiles, self.grid, self.state.copy(), self.provenance, self.read
-                )
-            return self._snapshot
+                self._snapshot = (*self._vectors.row_by_row(), self.state.copy())
+            vectors, tiles, state = self._snapshot
+            return EmbeddingSet(vectors, tiles, self.grid, state, self.provenance, self.read)
 
     def read(self, part: Part, tiles: npt.ArrayLike) -> npt.NDArray[np.float16]:
         """Attention or patch tokens of tiles (n, 2): (n, …) float16, NaN where there are none."""

@@ -14,12 +14,6 @@ from ...errors import SlideError
 from ..resolution import possible, resolve
 from ..slide import Slide
 
-#: Patterns of the files napari offers to this reader. PNG and JPEG open too (`open_slide`), but
-#: are left to napari's own reader unless asked for.
-PATTERNS = (
-    "*.svs", "*.ndpi", "*.scn", "*.tif", "*.tiff", "*.ome.tif", "*.ome.tiff", "*.zarr",
-)  # fmt: skip
-
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
