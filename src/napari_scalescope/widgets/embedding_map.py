@@ -119,7 +119,7 @@ class EmbeddingMap(QWidget):
             projection is not None
             and self._shown is not None
             and projection.method == self._shown.method
-            and projection.emb.grid == self._shown.emb.grid
+            and projection.emb.key == self._shown.emb.key
         )
         self._shown = projection
         if projection is None:
@@ -137,7 +137,7 @@ class EmbeddingMap(QWidget):
         """Cluster of each point, 0 for those in none."""
         assert self._shown is not None
         tiles, clusters = self._shown.emb.tiles, self._hub.session.clusters
-        if clusters is None or clusters.emb.grid != self._shown.emb.grid:
+        if clusters is None or clusters.emb.key != self._shown.emb.key:
             return np.zeros(len(tiles), np.int64)
         index = clusters.emb.index_of(tiles)
         return np.where(index >= 0, clusters.labels[index], 0)

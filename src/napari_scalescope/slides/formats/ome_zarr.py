@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import SlideError
+from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import UM_PER, Statement
 from ..slide import Pixels
@@ -99,6 +99,11 @@ class OmeZarrReader:
         }
         try:
             part = np.asarray(self._levels[level][tuple(window.get(a, 0) for a in self._axes)])
+        except (OSError, MemoryError) as error:  # of the moment, not of the file
+            raise UnreachableError(
+                f"{self._name} cannot be read now ({error or 'out of memory'}).",
+                "Check the disk, the network share and the free memory, then try again.",
+            ) from error
         except Exception as error:  # codecs and stores raise many kinds
             raise SlideError(
                 f"{self._name} is damaged: piece ({row}, {col}) of level {level} cannot be read "

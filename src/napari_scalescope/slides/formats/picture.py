@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import SlideError
+from ...errors import SlideError, UnreachableError
 from ..resolution import Statement
 from ..slide import Pixels
 
@@ -52,7 +52,7 @@ class PictureReader:
                 return np.asarray(image.convert("RGB"))
         except MemoryError as error:
             w, h = self.sizes[0]
-            raise SlideError(
+            raise UnreachableError(
                 f"{self._path.name} needs {w * h * 3 / 1e9:.1f} GB of memory, because a picture is "
                 "decoded whole.",
                 "Convert it to pyramidal TIFF or OME-Zarr.",
