@@ -1,0 +1,87 @@
+"""Clusters: whether k-means of tile vectors finds the classes painted into the sample slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_scalescope.geometry import TileGrid
+from napari_scalescope.sample import sample_slide_path
+from napari_scalescope.slides import open_slide
+from napari_scalescope.slides.phantom import CLASSES, phantom
+from napari_scalescope.slides.tissue import tissue_mask
+
+from . import data
+from .features import Bank, say
+from .probes import unit
+
+MPP = 1.0
+STRIDE_PX = 112
+MIN_TISSUE = 0.5
+SEEDS = 10
+STARTS = 4
+#: As the tool clusters, and with every feature scaled alike first, which colour statistics need.
+TREATMENTS = ("cosine", "standardised, cosine")
+#: Of the truth; tiles and strides are whole multiples of it.
+TRUTH_MPP = 4.0
+#: What the sample slide was rendered with.
+SAMPLE_SEED = 3
+
+
+def majority(truth: npt.NDArray[np.uint8]) -> int:
+    """The commonest class of a raster."""
+    return int(np.bincount(truth.ravel()).argmax())
+
+
+def run(bank: Bank) -> dict[str, Any]:
+    """Adjusted Rand index of k-means against the majority class of each tile."""
+    with open_slide(sample_slide_path()) as slide:
+        grid = TileGrid.cover(slide, MPP, data.TILE_PX, STRIDE_PX)
+        tiles = np.argwhere(tissue_mask(slide).share(grid) >= MIN_TISSUE)
+        painted = phantom(slide.dimensions, seed=SAMPLE_SEED, mpp=slide.require_mpp())
+        truth = painted.truth(painted.box, TRUTH_MPP)
+        cells = np.round(grid.boxes(tiles) * slide.require_mpp() / TRUTH_MPP).astype(int)
+        classes = np.array([majority(truth[y : y + h, x : x + w]) for x, y, w, h in cells])
+        # Tissue by the mask that is glass by the truth has no class to find.
+        tiles, classes = tiles[classes > 0], classes[classes > 0]
+        pixels = data.read_boxes(slide, grid.boxes(tiles))
+    present = np.unique(classes)
+    names = {c.id: c.name for c in CLASSES}
+    counts = {names[c]: int((classes == c).sum()) for c in present.tolist()}
+    say(f"sample slide: {len(tiles)} tiles, {counts}")
+    features = bank.all("sample slide", pixels)
+    return {
+        "n": len(tiles),
+        "classes": counts,
+        "k": len(present),
+        "seeds": SEEDS,
+        "ari": {
+            treatment: {
+                name: _indices(found.embedding, classes, treatment)
+                for name, found in features.items()
+            }
+            for treatment in TREATMENTS
+        },
+    }
+
+
+def _indices(
+    vectors: npt.NDArray[np.float32], classes: npt.NDArray[np.int64], treatment: str
+) -> dict[str, Any]:
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import adjusted_rand_score
+
+    if treatment != TREATMENTS[0]:
+        deviation = vectors.std(0)
+        vectors = (vectors - vectors.mean(0)) / np.where(deviation > 1e-9, deviation, np.inf)
+    vectors = unit(vectors)
+    k = len(np.unique(classes))
+    found = [
+        adjusted_rand_score(
+            classes, KMeans(k, n_init=STARTS, random_state=seed).fit(vectors).labels_
+        )
+        for seed in range(SEEDS)
+    ]
+    return {"mean": float(np.mean(found)), "sd": float(np.std(found)), "values": found}
