@@ -274,6 +274,61 @@ def encoders(as_json: AsJson = False) -> None:
     console.print(f"Weights are looked for in {folder} and in the hub's cache.")
 
 
+# --- pretrain ---------------------------------------------------------------------------------
+
+
+@app.command()
+def pretrain(
+    out: Annotated[
+        Path, typer.Option(help="Folder for checkpoint, log and weights; a run there goes on.")
+    ],
+    slides: Annotated[
+        list[Path] | None, typer.Argument(help="Slides to train on, in place of --data.")
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="A recipe by its name, or a YAML file.")] = "across",
+    data: Annotated[
+        Path | None, typer.Option(help="Folder the list of sources is relative to.")
+    ] = None,
+    sources: Annotated[
+        Path | None, typer.Option(help="YAML list of sources. Default: the built-in encoder's.")
+    ] = None,
+    teacher: Annotated[
+        str | None, typer.Option(help="mobilenet_v2, or any encoder of `scalescope encoders`.")
+    ] = None,
+    teacher_weights: Annotated[
+        Path | None, typer.Option(help="The teacher's weights file.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Stop after so many steps; run again to go on.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1.")] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Train a small encoder across magnifications. Killed, it goes on from its checkpoint."""
+    with _errors_in_words(as_json):
+        from .pretraining import Run
+        from .pretraining import pretrain as train
+
+        report = train(
+            Run(
+                tuple(slides or ()),
+                recipe,
+                out,
+                data,
+                sources,
+                teacher,
+                teacher_weights,
+                steps,
+                device,
+            ),
+            quiet=as_json,
+        )
+        if as_json:
+            _print_json(report)
+        else:
+            typer.echo(f"{report['steps']} of {report['of']} steps; weights: {report['weights']}")
+
+
 # --- doctor -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,1 @@
+"""Training small encoders across magnifications: sources, views, losses, recipes, runs."""

@@ -1,0 +1,388 @@
+"""Training: one step after another, resumable to the bit.
+
+What a step draws depends on the recipe's seed and the step's number alone, so a run that was
+killed and goes on from its checkpoint ends, on the same machine, with the very same weights.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..encoders.encoder import pick_device
+from ..encoders.torch_import import torch_module
+from . import losses as L
+from .networks import average_into, embedding_of, make_heads, make_student, through
+from .recipes import Recipe, RecipeError
+from .sources import Source
+from .teachers import LATTICE, Teacher, Whitening, targets
+from .views import Places, Sampler, token_overlap, turn_indices
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.jsonl"
+#: Fields the teacher's whitening is fitted on.
+WHITENED = 2048
+
+
+class Trainer:
+    """One training run.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    sources : sequence of Source
+    out : Path
+        Folder for checkpoint and log. A checkpoint that is there is gone on from.
+    teacher : Teacher, optional
+        Needed where the recipe distils.
+    device : str
+        "auto", "cpu", "cuda", ….
+
+    Raises
+    ------
+    RecipeError
+        If the recipe needs a teacher and there is none, or the folder holds another run.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sources: Sequence[Source],
+        out: Path,
+        teacher: Teacher | None = None,
+        device: str = "auto",
+    ) -> None:
+        torch = torch_module()
+        if recipe.losses.distills and teacher is None:
+            raise RecipeError(
+                f"The recipe {recipe.name} distils a teacher.", "Name one with --teacher."
+            )
+        self.recipe, self.out = recipe, out
+        self.device = pick_device(device)
+        self._sources = sources
+        self._teacher = teacher if recipe.losses.distills else None
+        self._samplers: dict[int, Sampler] = {}
+        self.step = 0
+        self.seconds = 0.0
+        out.mkdir(parents=True, exist_ok=True)
+        saved = self._saved()
+        whitening = saved["whitening"] if saved else self._fit_whitening()
+        self._whitening = whitening and tuple(
+            Whitening(mean.to(self.device), matrix.to(self.device)) for mean, matrix in whitening
+        )
+        dims = None
+        if self._whitening:
+            dims = (self._whitening[0].dim, self._whitening[1].dim)
+        self.student = make_student(recipe.network, recipe.seed).to(self.device)
+        self.heads = make_heads(recipe, dims).to(self.device)
+        if self.device == "cpu":
+            # The backward pass of the fused kernel takes twice as long as plain products here,
+            # at the few tokens of a view.
+            for block in self.student.blocks:
+                block.attn.fused_attn = False
+        self.average = copy.deepcopy(self.student).requires_grad_(False)
+        self.average_heads = copy.deepcopy(self.heads).requires_grad_(False)
+        self.anchor: Any = None
+        parameters = [*self.student.parameters(), *self.heads.parameters()]
+        self._optimizer = torch.optim.AdamW(
+            [
+                {"params": [p for p in parameters if p.ndim > 1]},
+                {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            betas=(0.9, 0.99),
+        )
+        if saved:
+            self._restore(saved)
+
+    # --- checkpoints ---
+
+    def _saved(self) -> dict[str, Any] | None:
+        path = self.out / CHECKPOINT
+        if not path.exists():
+            return None
+        saved: dict[str, Any] = torch_module().load(path, map_location="cpu", weights_only=True)
+        if saved["recipe"] != self.recipe.model_dump(mode="json"):
+            raise RecipeError(
+                f"{self.out} holds a run of another recipe ({saved['recipe']['name']}).",
+                "Choose another folder, or delete it.",
+            )
+        return saved
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        self.student.load_state_dict(saved["student"])
+        self.heads.load_state_dict(saved["heads"])
+        self.average.load_state_dict(saved["average"])
+        self.average_heads.load_state_dict(saved["average_heads"])
+        self._optimizer.load_state_dict(saved["optimizer"])
+        if saved["anchor"] is not None:
+            self._make_anchor()
+            self.anchor.load_state_dict(saved["anchor"])
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        log = self.out / LOG
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        kept = [line for line in lines if json.loads(line)["step"] <= self.step]
+        log.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+
+    def save(self) -> None:
+        """Write the checkpoint; a kill while writing leaves the one before."""
+        torch = torch_module()
+        state = {
+            "recipe": self.recipe.model_dump(mode="json"),
+            "step": self.step,
+            "seconds": self.seconds,
+            "student": self.student.state_dict(),
+            "heads": self.heads.state_dict(),
+            "average": self.average.state_dict(),
+            "average_heads": self.average_heads.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "anchor": None if self.anchor is None else self.anchor.state_dict(),
+            "whitening": self._whitening
+            and [(w.mean.cpu(), w.matrix.cpu()) for w in self._whitening],
+        }
+        draft = self.out / f".{CHECKPOINT}"
+        torch.save(state, draft)
+        draft.replace(self.out / CHECKPOINT)
+
+    # --- what a step sees ---
+
+    def _sampler(self, px: int) -> Sampler:
+        if px not in self._samplers:
+            recipe = self.recipe
+            self._samplers[px] = Sampler(
+                self._sources, recipe.fields, recipe.disturbance, px, recipe.teacher_grid
+            )
+        return self._samplers[px]
+
+    def _places(self, step: int) -> Places:
+        phase = self.recipe.phase_at(step)
+        rng = np.random.default_rng((self.recipe.seed, step))
+        return self._sampler(phase.px).draw(rng, phase.batch)
+
+    def _ahead(self, steps: int) -> Iterator[Places]:
+        """Places of the coming steps, drawn while the one before is computed."""
+        with ThreadPoolExecutor(1, "views") as pool:
+            last = min(self.step + steps, self.recipe.steps)
+            waiting = [
+                pool.submit(self._places, s) for s in range(self.step, min(self.step + 2, last))
+            ]
+            for step in range(self.step, last):
+                places = waiting.pop(0).result()
+                if step + 2 < last:
+                    waiting.append(pool.submit(self._places, step + 2))
+                yield places
+
+    def _fit_whitening(self) -> list[tuple[Tensor, Tensor]] | None:
+        if self._teacher is None:
+            return None
+        sampler = self._sampler(self.recipe.phases[0].px)
+        rng = np.random.default_rng((self.recipe.seed, 2**40))
+        embeddings, lattices = [], []
+        for _ in range(WHITENED // 64):
+            embedding, lattice = targets(
+                self._teacher, sampler.draw(rng, 64).clean_coarse, self.recipe.teacher_grid
+            )
+            embeddings.append(embedding)
+            lattices.append(lattice[:, :: LATTICE + 1].reshape(-1, lattice.shape[-1]))
+        fits = [Whitening.fit(np.concatenate(v)) for v in (embeddings, lattices)]
+        return [(w.mean, w.matrix) for w in fits]
+
+    def _tensor(self, pixels: Any) -> Tensor:
+        x = torch_module().from_numpy(pixels).to(self.device)
+        return x.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    # --- a step ---
+
+    def _tokens(self, model: Any, x: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+        """Embeddings, and patch tokens in the order they had before the views were turned."""
+        torch = torch_module()
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16):
+            tokens = model.forward_features(x)
+        embedding, patch = embedding_of(tokens.float(), self.recipe.network.registers)
+        index = back[..., None].expand(-1, -1, patch.shape[-1])
+        return embedding, patch.gather(1, index)
+
+    def losses(self, places: Places, gram: bool) -> dict[str, Tensor]:
+        """Every loss of the recipe on a batch of places, unweighted."""
+        torch = torch_module()
+        weights, n = self.recipe.losses, len(places)
+        side = places.coarse.shape[1] // 16
+        turns = np.concatenate([places.turn_coarse, places.turn_fine, places.turn_again])
+        back = torch.from_numpy(turn_indices(side)[turns]).to(self.device)
+        views = [places.coarse, places.fine, *([places.again] if weights.stable > 0 else [])]
+        x = torch.cat([self._tensor(v) for v in views])
+        embedding, patch = self._tokens(self.student, x, back[: len(x)])
+        out: dict[str, Tensor] = {}
+        if weights.stable > 0:
+            # Not through a head: a head would learn to look past what the embedding still holds.
+            once, twice = L.centred(embedding[:n]), L.centred(embedding[2 * n :])
+            tokens = L.negative_cosine(L.centred(patch[:n]), L.centred(patch[2 * n :]))
+            out["stable"] = L.negative_cosine(once, twice) + tokens / 2
+        x, back = x[: 2 * n], back[: 2 * n]
+        embedding, patch = embedding[: 2 * n], patch[: 2 * n]
+        if self._teacher is not None:
+            self._distill(out, places, embedding, patch, side)
+        if weights.kde > 0:
+            coarse, fine = L.centred(embedding[:n]), L.centred(embedding[n:])
+            out["kde"] = L.kde_uniformity(coarse) / 2 + L.kde_uniformity(fine) / 2
+        if not weights.averages:
+            return out
+        with torch.no_grad():
+            past_embedding, past_patch = self._tokens(self.average, x, back)
+        if weights.dino > 0:
+            scores = self._prototypes(self.heads, embedding)
+            with torch.no_grad():
+                assigned = L.sinkhorn(self._prototypes(self.average_heads, past_embedding))
+            # each field is asked for what the past says of the other one
+            out["dino"] = L.dino(scores, torch.cat([assigned[n:], assigned[:n]]))
+        if weights.cross_local > 0 or weights.cross_global > 0:
+            overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
+            self._cross(out, overlap, patch, past_patch)
+        if gram and weights.gram > 0:
+            with torch.no_grad():
+                _, held = self._tokens(self.anchor, x, back)
+            out["gram"] = L.gram(patch, held)
+        return out
+
+    def _distill(
+        self, out: dict[str, Tensor], places: Places, embedding: Tensor, patch: Tensor, side: int
+    ) -> None:
+        torch = torch_module()
+        assert self._teacher is not None
+        assert self._whitening
+        grid, n = self.recipe.teacher_grid, len(places)
+        goals = [targets(self._teacher, places.clean_coarse, grid)]
+        if grid == 1:
+            goals.append(targets(self._teacher, places.clean_fine, 1))
+        else:
+            embedding, patch = embedding[:n], patch[:n]
+        goal, lattice = (
+            torch.from_numpy(np.concatenate(g)).to(self.device) for g in zip(*goals, strict=True)
+        )
+        said = through(self.heads["distill_global"], embedding)
+        out["distill_global"] = L.negative_cosine(said, self._whitening[0](goal))
+        cells = torch.nn.functional.adaptive_avg_pool2d(
+            patch.transpose(1, 2).unflatten(2, (side, side)), LATTICE
+        )
+        said = through(self.heads["distill_local"], cells.flatten(2).transpose(1, 2))
+        out["distill_local"] = L.negative_cosine(said, self._whitening[1](lattice))
+
+    def _cross(self, out: dict[str, Tensor], overlap: Tensor, patch: Tensor, past: Tensor) -> None:
+        n = len(overlap)
+        coarse, fine = L.centred(patch[:n]), L.centred(patch[n:])
+        past_coarse, past_fine = L.centred(past[:n]), L.centred(past[n:])
+        if self.recipe.losses.cross_local > 0:
+            out["cross_local"] = (
+                L.cross_scale(coarse, past_fine, overlap)
+                + L.cross_scale(fine, past_coarse, overlap.transpose(1, 2))
+            ) / 2
+        if self.recipe.losses.cross_global > 0:
+            here, there = L.pooled_under(coarse, overlap), L.pooled_under(past_coarse, overlap)
+            out["cross_global"] = (
+                L.negative_cosine(here, past_fine.mean(1)) + L.negative_cosine(fine.mean(1), there)
+            ) / 2
+
+    def _prototypes(self, heads: Any, embedding: Tensor) -> Tensor:
+        normalize = torch_module().nn.functional.normalize
+        vectors = normalize(through(heads["dino"], embedding), dim=-1)
+        out: Tensor = vectors @ normalize(heads["prototypes"].weight, dim=-1).T
+        return out
+
+    def _make_anchor(self) -> None:
+        self.anchor = copy.deepcopy(self.average).requires_grad_(False)
+
+    def _rate(self) -> float:
+        recipe = self.recipe
+        if self.step < recipe.warmup:
+            return recipe.learning_rate * (self.step + 1) / recipe.warmup
+        done = (self.step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+        return recipe.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * done)) / 2)
+
+    def _advance(self, places: Places) -> dict[str, float]:
+        torch = torch_module()
+        recipe, phase = self.recipe, self.recipe.phase_at(self.step)
+        if phase.gram and self.anchor is None:
+            self._make_anchor()
+        rate = self._rate()
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        parts = self.losses(places, phase.gram)
+        weights = recipe.losses.model_dump()
+        total = sum((weights[name] * part for name, part in parts.items()), torch.zeros(()))
+        self._optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.student.parameters(), 3.0)
+        self._optimizer.step()
+        low, high = recipe.ema
+        momentum = high - (high - low) * (1 + math.cos(math.pi * self.step / recipe.steps)) / 2
+        average_into(self.average, self.student, momentum)
+        average_into(self.average_heads, self.heads, momentum)
+        self.step += 1
+        return {"loss": total.item(), **{k: v.item() for k, v in parts.items()}, "rate": rate}
+
+    def run(
+        self,
+        steps: int | None = None,
+        every: int = 500,
+        report: Callable[[dict[str, float]], None] | None = None,
+    ) -> None:
+        """Train to the end of the recipe, or for some steps.
+
+        Parameters
+        ----------
+        steps : int, optional
+            At most so many more.
+        every : int
+            Steps between checkpoints.
+        report : callable, optional
+            Given the mean of each loss over the last 20 steps, and the views per second.
+        """
+        steps = self.recipe.steps if steps is None else steps
+        self.student.train()
+        self.heads.train()
+        recent: list[dict[str, float]] = []
+        began, seen = time.perf_counter(), 0
+        with (self.out / LOG).open("a", encoding="utf-8") as log:
+            for places in self._ahead(steps):
+                recent.append(self._advance(places))
+                seen += 2 * len(places)
+                if self.step % 20 == 0 or self.step == self.recipe.steps:
+                    now = time.perf_counter()
+                    self.seconds += now - began
+                    names = set.intersection(*(set(r) for r in recent))
+                    line = {
+                        "step": self.step,
+                        **{k: float(np.mean([r[k] for r in recent])) for k in sorted(names)},
+                        "views_per_s": seen / (now - began),
+                        "seconds": self.seconds,
+                    }
+                    log.write(json.dumps({k: round(v, 6) for k, v in line.items()}) + "\n")
+                    log.flush()
+                    if report is not None:
+                        report(line)
+                    recent, began, seen = [], time.perf_counter(), 0
+                if self.step % every == 0:
+                    self.save()
+        self.save()
+
+    def state(self) -> dict[str, Tensor]:
+        """The weights to keep: the average of the student's past, which is better than its
+        present, in float16.
+        """
+        torch = torch_module()
+        return {
+            name: tensor.to("cpu", torch.float16).contiguous()
+            for name, tensor in self.average.state_dict().items()
+        }

@@ -1,0 +1,310 @@
+"""Views: fields of tissue at a continuum of resolutions, in pairs of a coarse field and a fine one.
+
+A *place* is a square of a picture seen twice: as a coarse field, and as a fine field somewhere
+inside it, ``ratio`` times finer. Both have the same number of pixels. What is sampled how:
+
+- resolution log-uniform between the finest a picture holds and the coarsest it has room for,
+  never finer than its own pixels (DaX: continuous magnification);
+- ratio log-uniform within the recipe's bounds (DaX: cross-scale view pairs);
+- turned by a multiple of 90° and mirrored, for a slide has no up (DaX: orientation robustness);
+- haematoxylin, eosin and residual stain scaled and shifted (Midnight, after Tellez et al. 2018),
+  mildly blurred, compressed as JPEG (DaX: acquisition robustness);
+- fields that show little stained tissue left out by Midnight's HSV rule, save a small share, for
+  an encoder meets glass and fat as well.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field
+
+from ..slides.tissue import informative
+from .sources import Picture, Pixels, Source
+
+Floats = npt.NDArray[np.float32]
+
+
+class FieldRule(BaseModel):
+    """Which fields are drawn."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    finest_mpp: Annotated[float, Field(gt=0)] = 0.25
+    coarsest_mpp: Annotated[float, Field(gt=0)] = 8.0
+    ratio: tuple[float, float] = (2.0, 4.0)
+    informative: Annotated[float, Field(ge=0, le=1)] = 0.6
+    unfiltered: Annotated[float, Field(ge=0, le=1)] = 0.1
+
+
+class Disturbance(BaseModel):
+    """How a student's view is disturbed.
+
+    ``stain_scale`` and ``stain_shift`` are the half-widths of the uniform factors and offsets of
+    the three stain densities; ``blur`` the largest Gaussian sigma in pixels; ``jpeg`` the lowest
+    quality. ``chance`` is how often a view is blurred, and how often compressed.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    stain_scale: float = 0.25
+    stain_shift: float = 0.04
+    blur: float = 1.2
+    jpeg: int = 40
+    chance: float = 0.3
+
+
+@dataclass(frozen=True)
+class Places:
+    """A batch of places.
+
+    Parameters
+    ----------
+    coarse, again, fine : (n, px, px, 3) uint8
+        The fields as the student sees them, disturbed and turned: the coarse one twice, each time
+        otherwise, and the fine one.
+    turn_coarse, turn_again, turn_fine : (n,) int64
+        How each was turned: argument of `turned`.
+    box : (n, 3) float32
+        x, y and side of the fine field, before turning, as shares of the coarse field's side.
+    clean_coarse : (n, grid * px, grid * px, 3) uint8
+        The coarse field ``grid`` times finer, neither disturbed nor turned.
+    clean_fine : (n, px, px, 3) uint8
+        The fine field, likewise.
+    downsample : (n,) float32
+        Level-0 pixels per pixel of the coarse field.
+    """
+
+    coarse: Pixels
+    again: Pixels
+    fine: Pixels
+    turn_coarse: npt.NDArray[np.int64]
+    turn_again: npt.NDArray[np.int64]
+    turn_fine: npt.NDArray[np.int64]
+    box: Floats
+    clean_coarse: Pixels
+    clean_fine: Pixels
+    downsample: Floats
+
+    def __len__(self) -> int:
+        return len(self.coarse)
+
+
+TURNS = 8
+
+Lattice = TypeVar("Lattice", bound=npt.NDArray[np.generic])
+
+
+def turned(pixels: Lattice, turn: int) -> Lattice:
+    """A square turned by ``turn % 4`` quarter turns, mirrored left to right first if >= 4."""
+    if turn >= 4:
+        pixels = pixels[..., :, ::-1, :]  # type: ignore[assignment]
+    out: Lattice = np.rot90(pixels, turn % 4, axes=(-3, -2))
+    return out
+
+
+def turn_indices(side: int) -> npt.NDArray[np.int64]:
+    """Where each token of an unturned lattice lies in the turned one: (8, side²) int64.
+
+    ``turned_tokens[turn_indices[t]]`` has the order of the tokens before turn ``t``.
+    """
+    lattice = np.arange(side * side).reshape(side, side, 1)
+    out = np.empty((TURNS, side * side), np.int64)
+    for t in range(TURNS):
+        # the turned lattice holds, at each place, the index the token had before
+        out[t] = np.argsort(turned(lattice, t).ravel())
+    return out
+
+
+def token_overlap(box: Floats, side: int) -> Floats:
+    """How much of each coarse token each fine token covers: the exact map between the two.
+
+    Parameters
+    ----------
+    box : (n, 3) float32
+        x, y and side of the fine field as shares of the coarse field's side.
+    side : int
+        Tokens along one side of either field.
+
+    Returns
+    -------
+    (n, side², side²) float32
+        Area of coarse token i under fine token j, in areas of a coarse token; rows and columns
+        in row-major order. Sums to (box side × side)².
+    """
+
+    def along(start: Floats, length: Floats) -> npt.NDArray[np.float64]:
+        coarse = np.arange(side, dtype=np.float64)[None, :, None]
+        fine = start[:, None, None] * side + length[:, None, None] * np.arange(side)[None, None]
+        upper = np.minimum(coarse + 1, fine + length[:, None, None])
+        shared: npt.NDArray[np.float64] = np.maximum(upper - np.maximum(coarse, fine), 0)
+        return shared
+
+    x, y = along(box[:, 0], box[:, 2]), along(box[:, 1], box[:, 2])
+    area = y[:, :, None, :, None] * x[:, None, :, None, :]
+    n = len(box)
+    return area.reshape(n, side * side, side * side).astype(np.float32)
+
+
+# --- drawing places ---------------------------------------------------------------------------
+
+
+class Sampler:
+    """Draws places from sources.
+
+    A source is drawn with a chance proportional to the square root of its size, so that one
+    large slide does not outweigh many small pictures, and a picture within it by its size.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+    rule : FieldRule
+    disturbance : Disturbance
+    px : int
+        Pixels along a field.
+    grid : int
+        How many times finer ``clean_coarse`` is than the coarse field.
+
+    Raises
+    ------
+    ValueError
+        If no picture has room for a pair of fields.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        rule: FieldRule,
+        disturbance: Disturbance,
+        px: int,
+        grid: int = 1,
+    ) -> None:
+        self.rule, self.disturbance, self.px, self.grid = rule, disturbance, px, grid
+        kept = [(s, [p for p in s.pictures if self._range(p) is not None]) for s in sources]
+        kept = [(s, pictures) for s, pictures in kept if pictures]
+        if not kept:
+            raise ValueError(f"no picture has room for a field of {px} px and a finer one in it")
+        self._pictures = [pictures for _, pictures in kept]
+        weight = np.sqrt([s.megapixels for s, _ in kept])
+        self._weight = weight / weight.sum()
+        self._within = []
+        for pictures in self._pictures:
+            areas = np.array([p.size[0] * p.size[1] for p in pictures], np.float64)
+            self._within.append(areas / areas.sum())
+
+    def _range(self, picture: Picture) -> tuple[float, float] | None:
+        """Finest and coarsest downsample of a coarse field, None where there is no room."""
+        finest = coarsest = 1.0
+        if picture.mpp is not None:
+            finest = max(1.0, self.rule.finest_mpp / picture.mpp)
+            coarsest = self.rule.coarsest_mpp / picture.mpp
+        else:
+            coarsest = self.rule.coarsest_mpp / self.rule.finest_mpp
+        finest *= max(self.rule.ratio[0], self.grid)
+        coarsest = min(coarsest, min(picture.size) / self.px)
+        return (finest, coarsest) if coarsest >= finest else None
+
+    def _place(self, rng: np.random.Generator) -> tuple[Picture, float, float, float]:
+        pictures = int(rng.choice(len(self._weight), p=self._weight))
+        within = self._within[pictures]
+        picture = self._pictures[pictures][int(rng.choice(len(within), p=within))]
+        bounds = self._range(picture)
+        assert bounds is not None
+        down = float(np.exp(rng.uniform(*np.log(bounds))))
+        side = down * self.px
+        w, h = picture.size
+        return picture, float(rng.uniform(0, w - side)), float(rng.uniform(0, h - side)), down
+
+    def draw(self, rng: np.random.Generator, n: int) -> Places:
+        """Draw ``n`` places; the same generator state gives the same places."""
+        parts = [self._one(np.random.default_rng(seed)) for seed in rng.integers(2**63, size=n)]
+        views, turns, boxes, clean, clean_fine, down = zip(*parts, strict=True)
+        coarse, again, fine = (np.stack(v) for v in zip(*views, strict=True))
+        turn = np.array(turns, np.int64)
+        return Places(
+            coarse,
+            again,
+            fine,
+            turn[:, 0],
+            turn[:, 1],
+            turn[:, 2],
+            np.array(boxes, np.float32),
+            np.stack(clean),
+            np.stack(clean_fine),
+            np.array(down, np.float32),
+        )
+
+    def _one(
+        self, rng: np.random.Generator
+    ) -> tuple[list[Pixels], list[int], tuple[float, float, float], Pixels, Pixels, float]:
+        unfiltered = rng.random() < self.rule.unfiltered
+        for _ in range(50):
+            picture, x, y, down = self._place(rng)
+            side = down * self.px
+            coarse = picture.read(x, y, side, self.px)
+            if unfiltered or informative(coarse[None, ::2, ::2], self.rule.informative)[0]:
+                break
+        finest = 1.0 if picture.mpp is None else max(1.0, self.rule.finest_mpp / picture.mpp)
+        most = min(self.rule.ratio[1], down / finest)
+        ratio = float(np.exp(rng.uniform(np.log(min(self.rule.ratio[0], most)), np.log(most))))
+        share = 1 / ratio
+        u, v = rng.uniform(0, 1 - share, 2)
+        fine = picture.read(x + u * side, y + v * side, side * share, self.px)
+        clean = coarse if self.grid == 1 else picture.read(x, y, side, self.px * self.grid)
+        turns = rng.integers(TURNS, size=3).tolist()
+        views = [
+            np.ascontiguousarray(turned(disturbed(field, self.disturbance, rng), turn))
+            for field, turn in zip((coarse, coarse, fine), turns, strict=True)
+        ]
+        box = (float(u), float(v), share)
+        return views, turns, box, clean, fine, down
+
+
+# --- disturbing views -------------------------------------------------------------------------
+
+#: Optical densities of haematoxylin, eosin and DAB (Ruifrok and Johnston 2001), rows of length 1.
+HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+HED /= np.linalg.norm(HED, axis=1, keepdims=True)
+_DENSITY = -np.log10((np.arange(256) + 1) / 256).astype(np.float32)
+
+
+def stained(pixels: Pixels, scale: Sequence[float], shift: Sequence[float]) -> Pixels:
+    """Scale and shift the densities of haematoxylin, eosin and DAB (residual).
+
+    Tellez et al. 2018, "Whole-slide mitosis detection in H&E breast histology…".
+
+    Parameters
+    ----------
+    pixels : (h, w, 3) uint8
+    scale, shift : 3 floats
+        Each stain's density becomes ``scale * density + shift``.
+    """
+    matrix = (np.linalg.inv(HED) @ np.diag(scale) @ HED).astype(np.float32)
+    offset = (np.asarray(shift) @ HED).astype(np.float32)
+    density = _DENSITY[pixels].reshape(-1, 3) @ matrix + offset
+    light = np.exp(density * np.float32(-np.log(10))) * 256 - 1
+    out: Pixels = np.clip(light + 0.5, 0, 255).astype(np.uint8).reshape(pixels.shape)
+    return out
+
+
+def disturbed(pixels: Pixels, by: Disturbance, rng: np.random.Generator) -> Pixels:
+    """A view as another laboratory and another scanner would have made it: stain, focus, JPEG."""
+    from PIL import Image, ImageFilter
+
+    scale = rng.uniform(1 - by.stain_scale, 1 + by.stain_scale, 3)
+    shift = rng.uniform(-by.stain_shift, by.stain_shift, 3)
+    blur, compress = rng.random(2) < by.chance
+    sigma, quality = float(rng.uniform(0.2, max(by.blur, 0.2))), int(rng.integers(by.jpeg, 96))
+    pixels = stained(pixels, scale.tolist(), shift.tolist())
+    if blur and by.blur > 0:
+        pixels = np.asarray(Image.fromarray(pixels).filter(ImageFilter.GaussianBlur(sigma)))
+    if compress:
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, "jpeg", quality=quality)
+        pixels = np.asarray(Image.open(file))
+    return pixels
