@@ -61,6 +61,14 @@ def test_cross_scale_is_zero_for_tokens_that_agree_exactly() -> None:
     torch.testing.assert_close(L.pooled_under(coarse, overlap), grid.mean((1, 2)))
 
 
+def test_contrast_is_least_where_each_finds_its_own() -> None:
+    a, alone = vectors(6, 16), torch.eye(6, dtype=torch.bool)
+    assert L.contrast(a, 2 * a, alone) < 0.1
+    assert L.contrast(a, a.roll(1, 0), alone) > 2
+    everywhere = torch.ones(6, 6, dtype=torch.bool)
+    assert L.contrast(a, a.roll(1, 0), everywhere).item() == pytest.approx(0)
+
+
 def test_gram_sees_similarities_not_directions() -> None:
     tokens = vectors(2, 9, 8)
     turn = torch.linalg.qr(vectors(8, 8, seed=3))[0]

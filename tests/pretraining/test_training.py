@@ -53,6 +53,7 @@ def recipe(steps: int = 6, **changes: object) -> Recipe:
         distill_local=0.5,
         dino=1,
         stable=0.5,
+        cross_contrast=0.1,
         cross_global=0.5,
         cross_local=0.5,
         kde=0.05,

@@ -12,6 +12,7 @@ from napari_scalescope.pretraining.views import (
     FieldRule,
     Sampler,
     disturbed,
+    overlapping,
     stained,
     token_overlap,
     turn_indices,
@@ -117,11 +118,28 @@ def test_nothing_is_upsampled() -> None:
 
 
 def test_scales_are_log_uniform() -> None:
-    down = sampler(ramp(1200)).draw(np.random.default_rng(3), 400).downsample
+    down = sampler(ramp(1200)).draw(np.random.default_rng(3), 2000).downsample
     assert down.min() >= 2
     assert down.max() <= 1200 / 64 + 1e-3
     middle = np.sqrt(2 * 1200 / 64)
     assert 0.4 < (down < middle).mean() < 0.6
+
+
+def test_places_of_one_slide_come_together() -> None:
+    drawn = sampler(ramp(1200)).draw(np.random.default_rng(4), 20)
+    assert [len(set(drawn.downsample[i : i + 8])) for i in (0, 8, 16)] == [1, 1, 1]
+    assert len(set(drawn.downsample)) == 3
+
+
+def test_overlapping_fields_are_known() -> None:
+    corners = np.array([[0, 0, 0], [0.5, 0.9, 0], [1.2, 0, 0], [0, 0, 8]])
+    same = overlapping(corners)
+    assert same.tolist() == [
+        [True, True, False, False],
+        [True, True, True, False],
+        [False, True, True, False],
+        [False, False, False, True],
+    ]
 
 
 def test_the_same_generator_draws_the_same_places() -> None:

@@ -114,6 +114,29 @@ def cross_scale(coarse: Tensor, fine: Tensor, overlap: Tensor) -> Tensor:
     return negative_cosine(coarse, under, covered)
 
 
+def contrast(a: Tensor, b: Tensor, same: Tensor, temperature: float = 0.1) -> Tensor:
+    """Each vector is to find its counterpart among all of the other side, both ways (InfoNCE).
+
+    Van den Oord et al. 2018. Alignment alone leaves places of one slide alike; this asks that a
+    place be told from its neighbours at another scale.
+
+    Parameters
+    ----------
+    a, b : (n, D)
+        Row i of one belongs to row i of the other.
+    same : (n, n) bool
+        Pairs that show the same tissue are no counterexamples of each other.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy, normalize
+
+    own = torch.arange(len(a), device=a.device)
+    scores = normalize(a, dim=-1) @ normalize(b, dim=-1).T / temperature
+    scores = scores.masked_fill(same & (own[:, None] != own), -torch.inf)
+    out: Tensor = (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
+    return out
+
+
 def pooled_under(coarse: Tensor, overlap: Tensor) -> Tensor:
     """The coarse field's tokens averaged over the area of the fine field: (n, D).
 

@@ -42,6 +42,9 @@ class Weights(_Strict):
         One field in two turns, stains and sharpnesses: its embeddings and its tokens.
     cross_global, cross_local : float
         Coarse tokens over the fine field against the fine field's mean token and its tokens.
+    cross_contrast : float
+        The fine field's embedding against the coarse ones', its own to be found among them; the
+        same for its mean token against the tokens it lies under.
     kde : float
         Uniformity of the embeddings.
     gram : float
@@ -54,6 +57,7 @@ class Weights(_Strict):
     stable: float = 0.0
     cross_global: float = 0.0
     cross_local: float = 0.0
+    cross_contrast: float = 0.0
     kde: float = 0.0
     gram: float = 0.0
 

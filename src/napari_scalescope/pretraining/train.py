@@ -237,6 +237,14 @@ class Trainer:
         if weights.kde > 0:
             coarse, fine = L.centred(embedding[:n]), L.centred(embedding[n:])
             out["kde"] = L.kde_uniformity(coarse) / 2 + L.kde_uniformity(fine) / 2
+        if weights.cross_local + weights.cross_global + weights.cross_contrast > 0:
+            overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
+        if weights.cross_contrast > 0:
+            under = L.pooled_under(L.centred(patch[:n]), overlap)
+            same = torch.from_numpy(places.same).to(self.device)
+            out["cross_contrast"] = L.contrast(
+                L.centred(embedding[:n]), L.centred(embedding[n:]), same
+            ) + L.contrast(under, L.centred(patch[n:]).mean(1), same)
         if not weights.averages:
             return out
         with torch.no_grad():
@@ -248,7 +256,6 @@ class Trainer:
             # each field is asked for what the past says of the other one
             out["dino"] = L.dino(scores, torch.cat([assigned[n:], assigned[:n]]))
         if weights.cross_local > 0 or weights.cross_global > 0:
-            overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
             self._cross(out, overlap, patch, past_patch)
         if gram and weights.gram > 0:
             with torch.no_grad():

@@ -18,7 +18,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,13 +31,19 @@ Floats = npt.NDArray[np.float32]
 
 
 class FieldRule(BaseModel):
-    """Which fields are drawn."""
+    """Which fields are drawn.
+
+    ``together`` places follow each other from one picture at one resolution, so that a place is
+    told from others of its own slide and not only from other slides. ``informative`` is the share
+    of stained pixels a coarse field needs, ``unfiltered`` the share of places spared that rule.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     finest_mpp: Annotated[float, Field(gt=0)] = 0.25
     coarsest_mpp: Annotated[float, Field(gt=0)] = 8.0
     ratio: tuple[float, float] = (2.0, 4.0)
+    together: Annotated[int, Field(ge=1)] = 8
     informative: Annotated[float, Field(ge=0, le=1)] = 0.6
     unfiltered: Annotated[float, Field(ge=0, le=1)] = 0.1
 
@@ -78,6 +84,9 @@ class Places:
         The fine field, likewise.
     downsample : (n,) float32
         Level-0 pixels per pixel of the coarse field.
+    same : (n, n) bool
+        Which coarse fields show the same tissue, wholly or in part: each itself and those it
+        overlaps.
     """
 
     coarse: Pixels
@@ -90,12 +99,15 @@ class Places:
     clean_coarse: Pixels
     clean_fine: Pixels
     downsample: Floats
+    same: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.coarse)
 
 
 TURNS = 8
+#: Draws in a picture before another is taken, and such pictures before tissue is given up on.
+TRIES = 20
 
 Lattice = TypeVar("Lattice", bound=npt.NDArray[np.generic])
 
@@ -149,6 +161,12 @@ def token_overlap(box: Floats, side: int) -> Floats:
     area = y[:, :, None, :, None] * x[:, None, :, None, :]
     n = len(box)
     return area.reshape(n, side * side, side * side).astype(np.float32)
+
+
+def overlapping(corners: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Which squares of side 1 overlap: (n, n) bool, from their x, y and plane (n, 3)."""
+    apart = np.abs(corners[:, None] - corners[None])
+    return np.asarray((apart < 1).all(-1), np.bool_)
 
 
 # --- drawing places ---------------------------------------------------------------------------
@@ -209,21 +227,32 @@ class Sampler:
         coarsest = min(coarsest, min(picture.size) / self.px)
         return (finest, coarsest) if coarsest >= finest else None
 
-    def _place(self, rng: np.random.Generator) -> tuple[Picture, float, float, float]:
-        pictures = int(rng.choice(len(self._weight), p=self._weight))
-        within = self._within[pictures]
-        picture = self._pictures[pictures][int(rng.choice(len(within), p=within))]
+    def _ground(self, rng: np.random.Generator) -> tuple[Picture, float]:
+        """A picture, and level-0 pixels per pixel of a coarse field in it."""
+        source = int(rng.choice(len(self._weight), p=self._weight))
+        within = self._within[source]
+        picture = self._pictures[source][int(rng.choice(len(within), p=within))]
         bounds = self._range(picture)
         assert bounds is not None
-        down = float(np.exp(rng.uniform(*np.log(bounds))))
-        side = down * self.px
-        w, h = picture.size
-        return picture, float(rng.uniform(0, w - side)), float(rng.uniform(0, h - side)), down
+        return picture, float(np.exp(rng.uniform(*np.log(bounds))))
 
     def draw(self, rng: np.random.Generator, n: int) -> Places:
         """Draw ``n`` places; the same generator state gives the same places."""
-        parts = [self._one(np.random.default_rng(seed)) for seed in rng.integers(2**63, size=n)]
-        views, turns, boxes, clean, clean_fine, down = zip(*parts, strict=True)
+        parts: list[Any] = []
+        corners: list[tuple[float, float, int]] = []
+        barren = 0
+        while len(parts) < n:
+            picture, down = self._ground(rng)
+            group = len(parts)
+            for _ in range(min(self.rule.together, n - group)):
+                at = self._find(rng, picture, down)
+                if at is None and barren < TRIES:
+                    barren += 1
+                    break
+                x, y = at or (0.0, 0.0)
+                parts.append(self._one(rng, picture, down, x, y))
+                corners.append((x / down / self.px, y / down / self.px, group))
+        views, turns, boxes, clean, clean_fine, downs = zip(*parts, strict=True)
         coarse, again, fine = (np.stack(v) for v in zip(*views, strict=True))
         turn = np.array(turns, np.int64)
         return Places(
@@ -236,19 +265,31 @@ class Sampler:
             np.array(boxes, np.float32),
             np.stack(clean),
             np.stack(clean_fine),
-            np.array(down, np.float32),
+            np.array(downs, np.float32),
+            overlapping(np.array(corners)),
         )
 
-    def _one(
-        self, rng: np.random.Generator
-    ) -> tuple[list[Pixels], list[int], tuple[float, float, float], Pixels, Pixels, float]:
+    def _find(
+        self, rng: np.random.Generator, picture: Picture, down: float
+    ) -> tuple[float, float] | None:
+        """Where a coarse field lies that shows enough tissue, None if none was found."""
         unfiltered = rng.random() < self.rule.unfiltered
-        for _ in range(50):
-            picture, x, y, down = self._place(rng)
-            side = down * self.px
-            coarse = picture.read(x, y, side, self.px)
-            if unfiltered or informative(coarse[None, ::2, ::2], self.rule.informative)[0]:
-                break
+        side = down * self.px
+        w, h = picture.size
+        for _ in range(TRIES):
+            x, y = float(rng.uniform(0, w - side)), float(rng.uniform(0, h - side))
+            if unfiltered:
+                return x, y
+            glance = picture.read(x, y, side, self.px // 2)
+            if informative(glance[None], self.rule.informative)[0]:
+                return x, y
+        return None
+
+    def _one(
+        self, rng: np.random.Generator, picture: Picture, down: float, x: float, y: float
+    ) -> tuple[list[Pixels], list[int], tuple[float, float, float], Pixels, Pixels, float]:
+        side = down * self.px
+        coarse = picture.read(x, y, side, self.px)
         finest = 1.0 if picture.mpp is None else max(1.0, self.rule.finest_mpp / picture.mpp)
         most = min(self.rule.ratio[1], down / finest)
         ratio = float(np.exp(rng.uniform(np.log(min(self.rule.ratio[0], most)), np.log(most))))
