@@ -35,6 +35,14 @@ class UnreachableError(SlideError):
     It says nothing of what the file holds: the same place may well be read a moment later.
     """
 
+    @classmethod
+    def of(cls, name: str, error: OSError | MemoryError) -> UnreachableError:
+        """In words, what kept a piece of a slide from being read."""
+        return cls(
+            f"{name} cannot be read now ({error or 'out of memory'}).",
+            "Check the disk, the network share and the free memory, then try again.",
+        )
+
 
 class ResolutionError(SlideError):
     """A step needs µm per pixel and the slide does not say, or says something impossible."""

@@ -74,9 +74,9 @@ def pretrain(run: Run, *, quiet: bool = False) -> dict[str, Any]:
     trainer.run(run.steps, report=None if quiet else report)
     weights = run.out / f"{recipe.name}.safetensors"
     save_file(trainer.state(), weights)
-    if (run.out / LOG).stat().st_size:
-        plot_log(run.out / LOG, run.out / "losses.svg")
     last = (run.out / LOG).read_text(encoding="utf-8").splitlines()[-1:]
+    if last:
+        plot_log(run.out / LOG, run.out / "losses.svg")
     return {
         "recipe": recipe.name,
         "steps": trainer.step,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,21 +13,8 @@ from .recipes import Network, Recipe
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-#: Views are brought to -1 … 1.
-MEAN = STD = 0.5
 #: Tokens along a tile of 224 px, the size the position embedding is kept at.
 POSITIONS = 14
-
-
-def timm_arguments(network: Network) -> dict[str, Any]:
-    """Arguments of ``timm.create_model("vit_tiny_patch16_224", …)`` for a student."""
-    return {
-        "embed_dim": network.dim,
-        "depth": network.depth,
-        "num_heads": network.heads,
-        "reg_tokens": network.registers,
-        "dynamic_img_size": True,
-    }
 
 
 def make_student(network: Network, seed: int) -> nn.Module:
@@ -42,7 +30,15 @@ def make_student(network: Network, seed: int) -> nn.Module:
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = timm.create_model("vit_tiny_patch16_224", num_classes=0, **timm_arguments(network))
+        model = timm.create_model(
+            "vit_tiny_patch16_224",
+            num_classes=0,
+            embed_dim=network.dim,
+            depth=network.depth,
+            num_heads=network.heads,
+            reg_tokens=network.registers,
+            dynamic_img_size=True,
+        )
     rng = np.random.default_rng(seed)
     dim, heads = network.dim, network.heads
     size = dim // heads
@@ -79,20 +75,27 @@ def _sines(side: int, dim: int) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.asarray(out * 0.05, np.float32)
 
 
-def make_heads(recipe: Recipe, teacher_dims: tuple[int, int] | None) -> nn.ModuleDict:
+def make_heads(recipe: Recipe, teacher_dims: Sequence[int]) -> nn.ModuleDict:
     """What stands between the student and each loss; left behind when training ends.
 
     MLPs with batch norm and GELU, as in XMAG. An embedding is CLS and the mean patch token, one
     after the other (Midnight), twice as long as a token.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    teacher_dims : sequence of int
+        Lengths of the frozen teacher's embeddings and of its lattices; empty without a teacher.
     """
     torch = torch_module()
     dim, losses = recipe.network.dim, recipe.losses
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + 1)
         heads: dict[str, nn.Module] = {}
-        if teacher_dims is not None:
-            heads["distill_global"] = _mlp(2 * dim, teacher_dims[0])
-            heads["distill_local"] = _mlp(dim, teacher_dims[1])
+        if teacher_dims:
+            embedding, lattice = teacher_dims
+            heads["distill_global"] = _mlp(2 * dim, embedding)
+            heads["distill_local"] = _mlp(dim, lattice)
         if losses.dino > 0:
             heads["dino"] = _mlp(2 * dim, 256)
             heads["prototypes"] = torch.nn.Linear(256, recipe.prototypes, bias=False)

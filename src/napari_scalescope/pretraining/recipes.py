@@ -69,7 +69,12 @@ class Weights(_Strict):
     @property
     def averages(self) -> bool:
         """Whether targets come from the average of the student's past."""
-        return self.dino + self.cross_global + self.cross_local + self.gram > 0
+        return self.dino + self.cross_global + self.cross_local > 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether the map between the tokens of both fields is needed."""
+        return self.cross_global + self.cross_local + self.cross_contrast > 0
 
 
 class Phase(_Strict):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..errors import SlideError
 from ..slides import open_slide
+from ..slides.resample import resample
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -73,8 +74,6 @@ class Picture:
         px : int
             Pixels of the answer; never more than the square has.
         """
-        from PIL import Image
-
         down = side / px
         level = min(max(0, int(np.log2(max(down, 1.0)))), len(self.levels) - 1)
         pixels = self.levels[level]
@@ -85,9 +84,8 @@ class Picture:
         reach = 3 * int(np.ceil(side / px)) + 1
         x0, y0 = max(0, int(x) - reach), max(0, int(y) - reach)
         x1, y1 = min(w, int(x + side) + reach + 1), min(h, int(y + side) + reach + 1)
-        window = Image.fromarray(pixels[y0:y1, x0:x1])
         box = (x - x0, y - y0, min(x + side - x0, x1 - x0), min(y + side - y0, y1 - y0))
-        return np.asarray(window.resize((px, px), Image.Resampling.BICUBIC, box=box))
+        return resample(pixels[y0:y1, x0:x1], box, (px, px))
 
 
 @dataclass(frozen=True)

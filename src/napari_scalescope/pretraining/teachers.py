@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -60,11 +60,14 @@ class MobileNetTeacher:
         safetensors. De-quantised from TensorFlow, whose padding it keeps: strided convolutions
         pad at the end only, and pixels run from -1 to 1.
     device : str
+    precision : "bf16" or "fp32"
     """
 
     name = "mobilenet_v2"
 
-    def __init__(self, weights: Path, device: str = "cpu") -> None:
+    def __init__(
+        self, weights: Path, device: str = "cpu", precision: Literal["bf16", "fp32"] = "bf16"
+    ) -> None:
         torch = torch_module()
         import torchvision
 
@@ -78,13 +81,15 @@ class MobileNetTeacher:
                     lambda _, args: (torch.nn.functional.pad(args[0], (0, 1, 0, 1)),)
                 )
         self.device = device
+        self._reduced = precision == "bf16"
         self._net = net.features.to(device).eval().to(memory_format=torch.channels_last)
 
     def __call__(self, pixels: Pixels) -> tuple[Floats, Floats]:
         """Mean and lattice of the last features, one per 32 px."""
         torch = torch_module()
         lattices = []
-        with torch.inference_mode(), torch.autocast(self.device.split(":")[0], torch.bfloat16):
+        kind = self.device.split(":")[0]
+        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self._reduced):
             for part in np.array_split(pixels, max(1, len(pixels) // 32)):
                 x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
                 x = x.permute(0, 3, 1, 2).float() / 127.5 - 1

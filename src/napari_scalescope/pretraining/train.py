@@ -78,14 +78,9 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         saved = self._saved()
         whitening = saved["whitening"] if saved else self._fit_whitening()
-        self._whitening = whitening and tuple(
-            Whitening(mean.to(self.device), matrix.to(self.device)) for mean, matrix in whitening
-        )
-        dims = None
-        if self._whitening:
-            dims = (self._whitening[0].dim, self._whitening[1].dim)
+        self._whitening = [Whitening(*(t.to(self.device) for t in pair)) for pair in whitening]
         self.student = make_student(recipe.network, recipe.seed).to(self.device)
-        self.heads = make_heads(recipe, dims).to(self.device)
+        self.heads = make_heads(recipe, [w.dim for w in self._whitening]).to(self.device)
         if self.device == "cpu":
             # The backward pass of the fused kernel takes twice as long as plain products here,
             # at the few tokens of a view.
@@ -149,8 +144,7 @@ class Trainer:
             "average_heads": self.average_heads.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "anchor": None if self.anchor is None else self.anchor.state_dict(),
-            "whitening": self._whitening
-            and [(w.mean.cpu(), w.matrix.cpu()) for w in self._whitening],
+            "whitening": [(w.mean.cpu(), w.matrix.cpu()) for w in self._whitening],
         }
         draft = self.out / f".{CHECKPOINT}"
         torch.save(state, draft)
@@ -184,9 +178,10 @@ class Trainer:
                     waiting.append(pool.submit(self._places, step + 2))
                 yield places
 
-    def _fit_whitening(self) -> list[tuple[Tensor, Tensor]] | None:
+    def _fit_whitening(self) -> list[tuple[Tensor, Tensor]]:
+        """Mean and matrix for the teacher's embeddings and for its lattices; none without one."""
         if self._teacher is None:
-            return None
+            return []
         sampler = self._sampler(self.recipe.phases[0].px)
         rng = np.random.default_rng((self.recipe.seed, 2**40))
         embeddings, lattices = [], []
@@ -237,7 +232,7 @@ class Trainer:
         if weights.kde > 0:
             coarse, fine = L.centred(embedding[:n]), L.centred(embedding[n:])
             out["kde"] = L.kde_uniformity(coarse) / 2 + L.kde_uniformity(fine) / 2
-        if weights.cross_local + weights.cross_global + weights.cross_contrast > 0:
+        if weights.crosses:
             overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
         if weights.cross_contrast > 0:
             under = L.pooled_under(L.centred(patch[:n]), overlap)
@@ -245,10 +240,9 @@ class Trainer:
             out["cross_contrast"] = L.contrast(
                 L.centred(embedding[:n]), L.centred(embedding[n:]), same
             ) + L.contrast(under, L.centred(patch[n:]).mean(1), same)
-        if not weights.averages:
-            return out
-        with torch.no_grad():
-            past_embedding, past_patch = self._tokens(self.average, x, back)
+        if weights.averages:
+            with torch.no_grad():
+                past_embedding, past_patch = self._tokens(self.average, x, back)
         if weights.dino > 0:
             scores = self._prototypes(self.heads, embedding)
             with torch.no_grad():
@@ -268,7 +262,6 @@ class Trainer:
     ) -> None:
         torch = torch_module()
         assert self._teacher is not None
-        assert self._whitening
         grid, n = self.recipe.teacher_grid, len(places)
         goals = [targets(self._teacher, places.clean_coarse, grid)]
         if grid == 1:

@@ -217,15 +217,16 @@ class Sampler:
 
     def _range(self, picture: Picture) -> tuple[float, float] | None:
         """Finest and coarsest downsample of a coarse field, None where there is no room."""
-        finest = coarsest = 1.0
-        if picture.mpp is not None:
-            finest = max(1.0, self.rule.finest_mpp / picture.mpp)
-            coarsest = self.rule.coarsest_mpp / picture.mpp
-        else:
-            coarsest = self.rule.coarsest_mpp / self.rule.finest_mpp
-        finest *= max(self.rule.ratio[0], self.grid)
+        rule = self.rule
+        # Where the resolution is unknown, the pixels stand for the finest there is.
+        coarsest = rule.coarsest_mpp / (picture.mpp or rule.finest_mpp)
         coarsest = min(coarsest, min(picture.size) / self.px)
+        finest = self._finest(picture) * max(rule.ratio[0], self.grid)
         return (finest, coarsest) if coarsest >= finest else None
+
+    def _finest(self, picture: Picture) -> float:
+        """Downsample of the finest field that may be drawn from a picture."""
+        return 1.0 if picture.mpp is None else max(1.0, self.rule.finest_mpp / picture.mpp)
 
     def _ground(self, rng: np.random.Generator) -> tuple[Picture, float]:
         """A picture, and level-0 pixels per pixel of a coarse field in it."""
@@ -290,8 +291,7 @@ class Sampler:
     ) -> tuple[list[Pixels], list[int], tuple[float, float, float], Pixels, Pixels, float]:
         side = down * self.px
         coarse = picture.read(x, y, side, self.px)
-        finest = 1.0 if picture.mpp is None else max(1.0, self.rule.finest_mpp / picture.mpp)
-        most = min(self.rule.ratio[1], down / finest)
+        most = min(self.rule.ratio[1], down / self._finest(picture))
         ratio = float(np.exp(rng.uniform(np.log(min(self.rule.ratio[0], most)), np.log(most))))
         share = 1 / ratio
         u, v = rng.uniform(0, 1 - share, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scalescope.encoders import Encoder, Entry, find_entry, load_encoder
+from napari_scalescope.encoders.weights import random_state, sha256_of_file, sha256_of_state
+from napari_scalescope.pretraining.teachers import MobileNetTeacher
 
 from .colour import statistics
 
@@ -58,61 +59,25 @@ class ColourTexture:
 
 
 class MobileNet:
-    """MobileNetV2 trained on ImageNet: the map before its classifier, and its mean.
-
-    The weights were made for TensorFlow, whose "SAME" padding puts the odd pixel of a stride-2
-    convolution to the right and below, where torch's puts one on either side.
-    """
+    """MobileNetV2 trained on ImageNet: the map before its classifier, and its mean."""
 
     name = "mobilenet"
 
     def __init__(self, weights: Path, device: str = "cpu") -> None:
-        import torch
-        from safetensors.torch import load_file
-        from torchvision.models import mobilenet_v2
-
-        model = mobilenet_v2(weights=None).features
-        state = {name: tensor.float() for name, tensor in load_file(weights).items()}
-        prefix = "features."
-        model.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        )
-        for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d) and module.stride == (2, 2):
-                module.padding = (0, 0)
-                module.register_forward_pre_hook(_pad_as_tensorflow)
         self.identity = {
             "describer": "MobileNetV2 ImageNet",
-            "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
+            "weights_sha256": sha256_of_file(weights),
             "precision": "fp32",
         }
-        # Depthwise convolutions are faster in this order on a processor.
-        self._model = model.to(device=device, memory_format=torch.channels_last).eval()
-        self._device = device
+        self._net = MobileNetTeacher(weights, device, "fp32")
 
     def describe(self, pixels: Pixels) -> tuple[Vectors, Vectors | None]:
-        import torch
-
-        maps = []
-        with torch.inference_mode():
-            for start in range(0, len(pixels), 8):
-                x = torch.from_numpy(np.ascontiguousarray(pixels[start : start + 8]))
-                x = x.to(self._device).permute(0, 3, 1, 2).float() / 127.5 - 1
-                maps.append(self._model(x).permute(0, 2, 3, 1).float().cpu().numpy())
-        tokens = np.concatenate(maps)
-        return tokens.mean((1, 2)), tokens
-
-
-def _pad_as_tensorflow(module: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    from torch.nn.functional import pad
-
-    return (pad(args[0], (0, 1, 0, 1)),)
+        return self._net(pixels)
 
 
 def untrained_twin(name: str, entry: Entry, device: str) -> EncoderDescriber:
     """The same net as an entry of the catalogue with random weights, read the same way."""
     from napari_scalescope.encoders.encoder import _build, _load
-    from napari_scalescope.encoders.weights import random_state, sha256_of_state
 
     seed = find_entry("untrained").seed
     assert seed is not None

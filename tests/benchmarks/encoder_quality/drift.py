@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_scalescope.pretraining.views import stained
+
 from . import data
 from .bootstrap import Score, mean_of, mean_score, resample
 from .describers import Pixels
@@ -26,17 +28,8 @@ Change = Callable[[Pixels], Pixels]
 
 
 def stain_jitter(tile: Pixels, haematoxylin: float, eosin: float) -> Pixels:
-    """A tile with its dyes made stronger or weaker by a factor; (1, 1) gives it back.
-
-    Unlike skimage's, the deconvolution is not cut off at 0, so that nothing else changes.
-    """
-    from skimage.color import hed_from_rgb, rgb_from_hed
-
-    density = -np.log10((tile.astype(np.float64) + 1) / 256)
-    dyes = density @ hed_from_rgb
-    dyes *= (haematoxylin, eosin, 1.0)
-    light = 256 * 10.0 ** -(dyes @ rgb_from_hed) - 1
-    return np.clip(np.round(light), 0, 255).astype(np.uint8)
+    """A tile with its dyes made stronger or weaker by a factor; (1, 1) gives it back."""
+    return stained(tile, (haematoxylin, eosin, 1.0), (0.0, 0.0, 0.0))
 
 
 def as_jpeg(tile: Pixels) -> Pixels:

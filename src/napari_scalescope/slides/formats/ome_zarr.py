@@ -100,10 +100,7 @@ class OmeZarrReader:
         try:
             part = np.asarray(self._levels[level][tuple(window.get(a, 0) for a in self._axes)])
         except (OSError, MemoryError) as error:  # of the moment, not of the file
-            raise UnreachableError(
-                f"{self._name} cannot be read now ({error or 'out of memory'}).",
-                "Check the disk, the network share and the free memory, then try again.",
-            ) from error
+            raise UnreachableError.of(self._name, error) from error
         except Exception as error:  # codecs and stores raise many kinds
             raise SlideError(
                 f"{self._name} is damaged: piece ({row}, {col}) of level {level} cannot be read "

@@ -160,10 +160,7 @@ class TiffReader:
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )[0][0]
         except (OSError, MemoryError) as error:  # of the moment, not of the file
-            raise UnreachableError(
-                f"{self._path.name} cannot be read now ({error or 'out of memory'}).",
-                "Check the disk, the network share and the free memory, then try again.",
-            ) from error
+            raise UnreachableError.of(self._path.name, error) from error
         except Exception as error:  # a dozen codecs raise a dozen kinds of error
             raise SlideError(
                 f"{self._path.name} is damaged: piece ({row}, {col}) of level {level} cannot be "
