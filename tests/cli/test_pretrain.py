@@ -19,8 +19,14 @@ RECIPE = {
     "summary": "Two steps.",
     "network": {"dim": 64, "depth": 1, "heads": 2},
     "fields": {"informative": 0.0},
-    "losses": {"stable": 1.0, "cross_local": 1.0, "kde": 0.05},
-    "phases": [{"share": 1.0, "px": 32, "batch": 4}],
+    "phases": [
+        {
+            "share": 1.0,
+            "px": 32,
+            "batch": 4,
+            "losses": {"stable": 1.0, "cross_local": 1.0, "kde": 0.05},
+        }
+    ],
     "steps": 4,
 }
 

@@ -20,7 +20,7 @@ from napari_scalescope.pretraining.recipes import (
 )
 from napari_scalescope.pretraining.sources import Picture, Source, SourceEntry, halvings
 from napari_scalescope.pretraining.train import CHECKPOINT, LOG, Trainer
-from napari_scalescope.pretraining.views import FieldRule
+from napari_scalescope.pretraining.views import Disturbance, FieldRule, disturbed
 from napari_scalescope.slides.phantom import phantom
 
 SMALL = Network(dim=64, depth=2, heads=2, registers=2)
@@ -64,8 +64,10 @@ def recipe(steps: int = 6, **changes: object) -> Recipe:
         "summary": "",
         "network": SMALL,
         "fields": FieldRule(finest_mpp=1.0, coarsest_mpp=4.0, informative=0.3),
-        "losses": everything,
-        "phases": (Phase(share=0.5, px=64, batch=6), Phase(share=0.5, px=96, batch=4, gram=True)),
+        "phases": (
+            Phase(share=0.5, px=64, batch=6, losses=everything.model_copy(update={"gram": 0})),
+            Phase(share=0.5, px=96, batch=4, together=2, losses=everything),
+        ),
         "steps": steps,
         "warmup": 2,
         "prototypes": 32,
@@ -86,9 +88,9 @@ def test_recipes_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="does not make sense"):
         load_recipe(str(broken))
     with pytest.raises(ValueError, match="do not sum to 1"):
-        recipe(phases=(Phase(share=0.5),))
+        recipe(phases=(Phase(share=0.5, losses=Weights(kde=1)),))
     with pytest.raises(ValueError, match="no loss has a weight"):
-        recipe(losses=Weights())
+        Phase(share=1, losses=Weights())
 
 
 def test_phases_follow_each_other() -> None:
@@ -144,15 +146,19 @@ def test_distilling_needs_a_teacher(tissue: tuple[Source, np.ndarray], tmp_path:
 
 
 def nearest_neighbour_accuracy(model: torch.nn.Module, source: Source, truth: np.ndarray) -> float:
-    """Leave-one-out 5-NN balanced accuracy of the class in the middle of tiles of 64 µm."""
+    """Leave-one-out 5-NN balanced accuracy of tiles of 64 µm, each in another stain.
+
+    In units of chance. With the stain of one laboratory, colour alone would tell the classes.
+    """
     picture = source.pictures[0]
+    rng = np.random.default_rng(5)
     tiles, labels = [], []
     for y in range(0, 3072 - 64, 64):
         for x in range(0, 3072 - 64, 64):
             part = truth[y // 8 : y // 8 + 8, x // 8 : x // 8 + 8]
             values, counts = np.unique(part, return_counts=True)
             if counts.max() == part.size:
-                tiles.append(picture.read(x, y, 64, 64))
+                tiles.append(disturbed(picture.read(x, y, 64, 64), Disturbance(), rng))
                 labels.append(values[0])
     label = np.array(labels)
     with torch.inference_mode():
@@ -169,22 +175,24 @@ def nearest_neighbour_accuracy(model: torch.nn.Module, source: Source, truth: np
 
 def test_a_small_run_learns(tissue: tuple[Source, np.ndarray], tmp_path: Path) -> None:
     source, truth = tissue
-    losses = Weights(dino=1.0, cross_global=0.5, cross_local=0.5, kde=0.05)
-    phases = (Phase(share=1, px=64, batch=24),)
-    small = recipe(120, losses=losses, phases=phases, warmup=20, ema=(0.95, 0.99))
+    losses = Weights(dino=1.0, stable=1.0, cross_global=0.5, cross_local=0.5, kde=0.05)
+    phases = (Phase(share=1, px=64, batch=24, losses=losses),)
+    small = recipe(120, phases=phases, warmup=20, ema=(0.95, 0.99))
     trainer = Trainer(small, [source], tmp_path, None, "cpu")
+    before = nearest_neighbour_accuracy(trainer.average, source, truth)
     trainer.run()
     lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
     assert lines[-1]["loss"] < lines[0]["loss"] - 0.2
-    # in units of chance, which is one over the number of classes
-    assert nearest_neighbour_accuracy(trainer.average, source, truth) > 2
+    after = nearest_neighbour_accuracy(trainer.average, source, truth)
+    assert after > max(before + 0.2, 2)
     plot_log(tmp_path / LOG, tmp_path / "losses.svg")
-    assert (tmp_path / "losses.svg").read_text().count("<polyline") == 5
+    assert (tmp_path / "losses.svg").read_text().count("<polyline") == 6
 
 
 def test_weights_are_kept_in_half_precision_and_load_into_the_architecture(
     tissue: tuple[Source, np.ndarray], tmp_path: Path
 ) -> None:
     state = Trainer(recipe(), [tissue[0]], tmp_path, Colours(), "cpu").state()
-    assert {t.dtype for t in state.values()} == {torch.float16}
+    assert {t.dtype for t in state.values() if t.ndim > 1} == {torch.float16}
+    assert all(t.dtype != torch.float16 for t in state.values() if t.ndim < 2)
     make_student(SMALL, 5).load_state_dict(state)

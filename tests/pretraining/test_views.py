@@ -33,10 +33,13 @@ def source(pixels: np.ndarray, mpp: float | None = 0.5) -> Source:
     return Source(entry, (Picture(halvings(pixels), mpp),))
 
 
-def sampler(pixels: np.ndarray | None = None, mpp: float | None = 0.5, grid: int = 1) -> Sampler:
+def sampler(
+    pixels: np.ndarray | None = None, mpp: float | None = 0.5, grid: int = 1, together: int = 1
+) -> Sampler:
     rule = FieldRule(informative=0.0)
     still = Disturbance(stain_scale=0, stain_shift=0, chance=0)
-    return Sampler([source(ramp() if pixels is None else pixels, mpp)], rule, still, 64, grid)
+    pictures = [source(ramp() if pixels is None else pixels, mpp)]
+    return Sampler(pictures, rule, still, 64, grid, together)
 
 
 def test_halvings_are_means_of_four() -> None:
@@ -126,9 +129,19 @@ def test_scales_are_log_uniform() -> None:
 
 
 def test_places_of_one_slide_come_together() -> None:
-    drawn = sampler(ramp(1200)).draw(np.random.default_rng(4), 20)
-    assert [len(set(drawn.downsample[i : i + 8])) for i in (0, 8, 16)] == [1, 1, 1]
-    assert len(set(drawn.downsample)) == 3
+    drawn = sampler(ramp(1200), together=16).draw(np.random.default_rng(4), 400)
+    down, n = np.unique(drawn.downsample, return_counts=True)
+    room = np.round(1200 / (down * 64)) ** 2
+    assert n.max() == 16
+    assert (n <= 2 * room).all()
+    # the last group may be cut off
+    assert (n != np.minimum(16, 2 * room)).sum() <= 1
+
+
+def test_half_of_the_fine_fields_share_the_centre() -> None:
+    box = sampler().draw(np.random.default_rng(6), 400).box
+    middle = box[:, :2] + box[:, 2:] / 2
+    assert 0.4 < (np.abs(middle - 0.5) < 1e-5).all(1).mean() < 0.6
 
 
 def test_overlapping_fields_are_known() -> None:

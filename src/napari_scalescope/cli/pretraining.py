@@ -52,7 +52,7 @@ def pretrain(run: Run, *, quiet: bool = False) -> dict[str, Any]:
     recipe = load_recipe(run.recipe)
     sources = _sources(run)
     teacher: Teacher | None = None
-    if recipe.losses.distills and run.teacher is not None:
+    if recipe.distills and run.teacher is not None:
         teacher = open_teacher(run.teacher, run.teacher_weights, run.device)
     if not quiet:
         for source in sources:

@@ -308,6 +308,10 @@ def _build(entry: Entry) -> Any:
         args["mlp_layer"] = getattr(timm.layers, args["mlp_layer"])
     if isinstance(args.get("act_layer"), str):
         args["act_layer"] = getattr(torch.nn, args["act_layer"])
+    if args.get("embed_layer") == "ConvStem":
+        from .stem import ConvStem
+
+        args["embed_layer"] = ConvStem
     with torch.device("meta"):
         return timm.create_model(entry.arch, pretrained=False, num_classes=0, **args)
 

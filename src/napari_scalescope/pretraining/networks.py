@@ -18,7 +18,7 @@ POSITIONS = 14
 
 
 def make_student(network: Network, seed: int) -> nn.Module:
-    """A fresh student.
+    """A fresh student: patches through a stem of convolutions, then a transformer.
 
     Positions begin as sines and cosines (He et al. 2022), and attention begins mimicking what
     attention becomes (Trockman and Kolter 2023, "Mimetic initialization of self-attention
@@ -27,6 +27,8 @@ def make_student(network: Network, seed: int) -> nn.Module:
     """
     torch = torch_module()
     import timm
+
+    from ..encoders.stem import ConvStem
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -37,6 +39,7 @@ def make_student(network: Network, seed: int) -> nn.Module:
             depth=network.depth,
             num_heads=network.heads,
             reg_tokens=network.registers,
+            embed_layer=ConvStem,
             dynamic_img_size=True,
         )
     rng = np.random.default_rng(seed)
@@ -88,7 +91,7 @@ def make_heads(recipe: Recipe, teacher_dims: Sequence[int]) -> nn.ModuleDict:
         Lengths of the frozen teacher's embeddings and of its lattices; empty without a teacher.
     """
     torch = torch_module()
-    dim, losses = recipe.network.dim, recipe.losses
+    dim = recipe.network.dim
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed + 1)
         heads: dict[str, nn.Module] = {}
@@ -96,7 +99,7 @@ def make_heads(recipe: Recipe, teacher_dims: Sequence[int]) -> nn.ModuleDict:
             embedding, lattice = teacher_dims
             heads["distill_global"] = _mlp(2 * dim, embedding)
             heads["distill_local"] = _mlp(dim, lattice)
-        if losses.dino > 0:
+        if recipe.self_distills:
             heads["dino"] = _mlp(2 * dim, 256)
             heads["prototypes"] = torch.nn.Linear(256, recipe.prototypes, bias=False)
         return torch.nn.ModuleDict(heads)

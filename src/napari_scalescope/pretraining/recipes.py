@@ -21,7 +21,7 @@ class _Strict(BaseModel):
 
 
 class Network(_Strict):
-    """The student: a ViT of timm with patches of 16 px and a learned position embedding."""
+    """The student: a ViT of timm with `ConvStem` and a learned position embedding."""
 
     dim: Annotated[int, Field(gt=0)] = 256
     depth: Annotated[int, Field(gt=0)] = 6
@@ -48,7 +48,8 @@ class Weights(_Strict):
     kde : float
         Uniformity of the embeddings.
     gram : float
-        Anchoring of token similarities, in the last phase only.
+        Anchoring of token similarities to those at the beginning of the first phase that asks for
+        it: for late phases.
     """
 
     distill_global: float = 0.0
@@ -64,12 +65,7 @@ class Weights(_Strict):
     @property
     def distills(self) -> bool:
         """Whether a frozen teacher is needed."""
-        return self.distill_global > 0 or self.distill_local > 0
-
-    @property
-    def averages(self) -> bool:
-        """Whether targets come from the average of the student's past."""
-        return self.dino + self.cross_global + self.cross_local > 0
+        return self.distill_global + self.distill_local > 0
 
     @property
     def crosses(self) -> bool:
@@ -78,15 +74,23 @@ class Weights(_Strict):
 
 
 class Phase(_Strict):
-    """A stretch of training with views of one size.
+    """A stretch of training with views of one size and one set of losses.
 
-    ``share`` is its part of all steps; ``batch`` counts places, of two views each.
+    ``share`` is its part of all steps; ``batch`` counts places, of two or three views each;
+    ``together`` of them come from one picture (see `Sampler`).
     """
 
     share: Annotated[float, Field(gt=0, le=1)]
+    losses: Weights
     px: Annotated[int, Field(gt=0, multiple_of=16)] = 128
     batch: Annotated[int, Field(gt=1)] = 64
-    gram: bool = False
+    together: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def _asks(self) -> Phase:
+        if not any(self.losses.model_dump().values()):
+            raise ValueError("no loss has a weight")
+        return self
 
 
 class Recipe(_Strict):
@@ -108,7 +112,6 @@ class Recipe(_Strict):
     network: Network = Network()
     fields: FieldRule = FieldRule()
     disturbance: Disturbance = Disturbance()
-    losses: Weights
     teacher_grid: Annotated[int, Field(ge=1)] = 1
     phases: tuple[Phase, ...]
     steps: Annotated[int, Field(gt=0)]
@@ -123,9 +126,17 @@ class Recipe(_Strict):
     def _whole(self) -> Recipe:
         if abs(sum(p.share for p in self.phases) - 1) > 1e-6:
             raise ValueError("the shares of the phases do not sum to 1")
-        if not any(self.losses.model_dump().values()):
-            raise ValueError("no loss has a weight")
         return self
+
+    @property
+    def distills(self) -> bool:
+        """Whether a frozen teacher is needed in any phase."""
+        return any(p.losses.distills for p in self.phases)
+
+    @property
+    def self_distills(self) -> bool:
+        """Whether prototypes are needed in any phase."""
+        return any(p.losses.dino > 0 for p in self.phases)
 
     def phase_at(self, step: int) -> Phase:
         """The phase a step lies in."""

@@ -21,7 +21,7 @@ from ..encoders.encoder import pick_device
 from ..encoders.torch_import import torch_module
 from . import losses as L
 from .networks import average_into, embedding_of, make_heads, make_student, through
-from .recipes import Recipe, RecipeError
+from .recipes import Phase, Recipe, RecipeError, Weights
 from .sources import Source
 from .teachers import LATTICE, Teacher, Whitening, targets
 from .views import Places, Sampler, token_overlap, turn_indices
@@ -64,15 +64,15 @@ class Trainer:
         device: str = "auto",
     ) -> None:
         torch = torch_module()
-        if recipe.losses.distills and teacher is None:
+        if recipe.distills and teacher is None:
             raise RecipeError(
                 f"The recipe {recipe.name} distils a teacher.", "Name one with --teacher."
             )
         self.recipe, self.out = recipe, out
         self.device = pick_device(device)
         self._sources = sources
-        self._teacher = teacher if recipe.losses.distills else None
-        self._samplers: dict[int, Sampler] = {}
+        self._teacher = teacher if recipe.distills else None
+        self._samplers: dict[tuple[int, int], Sampler] = {}
         self.step = 0
         self.seconds = 0.0
         out.mkdir(parents=True, exist_ok=True)
@@ -152,23 +152,33 @@ class Trainer:
 
     # --- what a step sees ---
 
-    def _sampler(self, px: int) -> Sampler:
-        if px not in self._samplers:
+    def _sampler(self, phase: Phase) -> Sampler:
+        key = phase.px, phase.together
+        if key not in self._samplers:
             recipe = self.recipe
-            self._samplers[px] = Sampler(
-                self._sources, recipe.fields, recipe.disturbance, px, recipe.teacher_grid
+            self._samplers[key] = Sampler(
+                self._sources,
+                recipe.fields,
+                recipe.disturbance,
+                phase.px,
+                recipe.teacher_grid,
+                phase.together,
             )
-        return self._samplers[px]
+        return self._samplers[key]
 
     def _places(self, step: int) -> Places:
         phase = self.recipe.phase_at(step)
         rng = np.random.default_rng((self.recipe.seed, step))
-        return self._sampler(phase.px).draw(rng, phase.batch)
+        return self._sampler(phase).draw(rng, phase.batch)
 
     def _ahead(self, steps: int) -> Iterator[Places]:
-        """Places of the coming steps, drawn while the one before is computed."""
-        with ThreadPoolExecutor(1, "views") as pool:
-            last = min(self.step + steps, self.recipe.steps)
+        """Places of the coming steps; on another device than the CPU, drawn while it computes."""
+        last = min(self.step + steps, self.recipe.steps)
+        if self.device == "cpu":
+            # Beside each other they would slow each other down: torch waits for its slowest thread.
+            yield from (self._places(step) for step in range(self.step, last))
+            return
+        with ThreadPoolExecutor(1, "ahead") as pool:
             waiting = [
                 pool.submit(self._places, s) for s in range(self.step, min(self.step + 2, last))
             ]
@@ -182,7 +192,7 @@ class Trainer:
         """Mean and matrix for the teacher's embeddings and for its lattices; none without one."""
         if self._teacher is None:
             return []
-        sampler = self._sampler(self.recipe.phases[0].px)
+        sampler = self._sampler(self.recipe.phases[0])
         rng = np.random.default_rng((self.recipe.seed, 2**40))
         embeddings, lattices = [], []
         for _ in range(WHITENED // 64):
@@ -209,10 +219,10 @@ class Trainer:
         index = back[..., None].expand(-1, -1, patch.shape[-1])
         return embedding, patch.gather(1, index)
 
-    def losses(self, places: Places, gram: bool) -> dict[str, Tensor]:
-        """Every loss of the recipe on a batch of places, unweighted."""
+    def losses(self, places: Places, weights: Weights) -> dict[str, Tensor]:
+        """Every loss that has a weight on a batch of places, unweighted."""
         torch = torch_module()
-        weights, n = self.recipe.losses, len(places)
+        n = len(places)
         side = places.coarse.shape[1] // 16
         turns = np.concatenate([places.turn_coarse, places.turn_fine, places.turn_again])
         back = torch.from_numpy(turn_indices(side)[turns]).to(self.device)
@@ -227,42 +237,32 @@ class Trainer:
             out["stable"] = L.negative_cosine(once, twice) + tokens / 2
         x, back = x[: 2 * n], back[: 2 * n]
         embedding, patch = embedding[: 2 * n], patch[: 2 * n]
-        if self._teacher is not None:
-            self._distill(out, places, embedding, patch, side)
+        if weights.distills:
+            self._distill(out, places, embedding, patch)
         if weights.kde > 0:
             coarse, fine = L.centred(embedding[:n]), L.centred(embedding[n:])
             out["kde"] = L.kde_uniformity(coarse) / 2 + L.kde_uniformity(fine) / 2
         if weights.crosses:
-            overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
-        if weights.cross_contrast > 0:
-            under = L.pooled_under(L.centred(patch[:n]), overlap)
-            same = torch.from_numpy(places.same).to(self.device)
-            out["cross_contrast"] = L.contrast(
-                L.centred(embedding[:n]), L.centred(embedding[n:]), same
-            ) + L.contrast(under, L.centred(patch[n:]).mean(1), same)
-        if weights.averages:
-            with torch.no_grad():
-                past_embedding, past_patch = self._tokens(self.average, x, back)
+            self._cross(out, places, embedding, patch, weights)
         if weights.dino > 0:
             scores = self._prototypes(self.heads, embedding)
             with torch.no_grad():
-                assigned = L.sinkhorn(self._prototypes(self.average_heads, past_embedding))
+                past, _ = self._tokens(self.average, x, back)
+                assigned = L.sinkhorn(self._prototypes(self.average_heads, past))
             # each field is asked for what the past says of the other one
             out["dino"] = L.dino(scores, torch.cat([assigned[n:], assigned[:n]]))
-        if weights.cross_local > 0 or weights.cross_global > 0:
-            self._cross(out, overlap, patch, past_patch)
-        if gram and weights.gram > 0:
+        if weights.gram > 0:
             with torch.no_grad():
                 _, held = self._tokens(self.anchor, x, back)
             out["gram"] = L.gram(patch, held)
         return out
 
     def _distill(
-        self, out: dict[str, Tensor], places: Places, embedding: Tensor, patch: Tensor, side: int
+        self, out: dict[str, Tensor], places: Places, embedding: Tensor, patch: Tensor
     ) -> None:
         torch = torch_module()
         assert self._teacher is not None
-        grid, n = self.recipe.teacher_grid, len(places)
+        grid, n, side = self.recipe.teacher_grid, len(places), places.coarse.shape[1] // 16
         goals = [targets(self._teacher, places.clean_coarse, grid)]
         if grid == 1:
             goals.append(targets(self._teacher, places.clean_fine, 1))
@@ -279,20 +279,32 @@ class Trainer:
         said = through(self.heads["distill_local"], cells.flatten(2).transpose(1, 2))
         out["distill_local"] = L.negative_cosine(said, self._whitening[1](lattice))
 
-    def _cross(self, out: dict[str, Tensor], overlap: Tensor, patch: Tensor, past: Tensor) -> None:
-        n = len(overlap)
+    def _cross(
+        self,
+        out: dict[str, Tensor],
+        places: Places,
+        embedding: Tensor,
+        patch: Tensor,
+        weights: Weights,
+    ) -> None:
+        torch = torch_module()
+        n = len(places)
+        overlap = torch.from_numpy(token_overlap(places.box, places.coarse.shape[1] // 16))
+        overlap = overlap.to(self.device)
+        # The gradient flows both ways: other losses keep the tokens from becoming all alike.
         coarse, fine = L.centred(patch[:n]), L.centred(patch[n:])
-        past_coarse, past_fine = L.centred(past[:n]), L.centred(past[n:])
-        if self.recipe.losses.cross_local > 0:
+        under, inside = L.pooled_under(coarse, overlap), fine.mean(1)
+        if weights.cross_contrast > 0:
+            same = torch.from_numpy(places.same).to(self.device)
+            whole = L.contrast(L.centred(embedding[:n]), L.centred(embedding[n:]), same)
+            out["cross_contrast"] = whole + L.contrast(under, inside, same)
+        if weights.cross_local > 0:
             out["cross_local"] = (
-                L.cross_scale(coarse, past_fine, overlap)
-                + L.cross_scale(fine, past_coarse, overlap.transpose(1, 2))
+                L.cross_scale(coarse, fine, overlap)
+                + L.cross_scale(fine, coarse, overlap.transpose(1, 2))
             ) / 2
-        if self.recipe.losses.cross_global > 0:
-            here, there = L.pooled_under(coarse, overlap), L.pooled_under(past_coarse, overlap)
-            out["cross_global"] = (
-                L.negative_cosine(here, past_fine.mean(1)) + L.negative_cosine(fine.mean(1), there)
-            ) / 2
+        if weights.cross_global > 0:
+            out["cross_global"] = L.negative_cosine(under, inside)
 
     def _prototypes(self, heads: Any, embedding: Tensor) -> Tensor:
         normalize = torch_module().nn.functional.normalize
@@ -313,13 +325,13 @@ class Trainer:
     def _advance(self, places: Places) -> dict[str, float]:
         torch = torch_module()
         recipe, phase = self.recipe, self.recipe.phase_at(self.step)
-        if phase.gram and self.anchor is None:
+        if phase.losses.gram > 0 and self.anchor is None:
             self._make_anchor()
         rate = self._rate()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        parts = self.losses(places, phase.gram)
-        weights = recipe.losses.model_dump()
+        parts = self.losses(places, phase.losses)
+        weights = phase.losses.model_dump()
         total = sum((weights[name] * part for name, part in parts.items()), torch.zeros(()))
         self._optimizer.zero_grad(set_to_none=True)
         total.backward()
@@ -357,7 +369,9 @@ class Trainer:
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             for places in self._ahead(steps):
                 recent.append(self._advance(places))
-                seen += 2 * len(places)
+                seen += (3 if self.recipe.phase_at(self.step - 1).losses.stable > 0 else 2) * len(
+                    places
+                )
                 if self.step % 20 == 0 or self.step == self.recipe.steps:
                     now = time.perf_counter()
                     self.seconds += now - began
@@ -378,11 +392,12 @@ class Trainer:
         self.save()
 
     def state(self) -> dict[str, Tensor]:
-        """The weights to keep: the average of the student's past, which is better than its
-        present, in float16.
+        """The weights to keep: the average of the student's past, better than its present.
+
+        Matrices in float16; the few numbers that are none, variances among them, as they are.
         """
         torch = torch_module()
         return {
-            name: tensor.to("cpu", torch.float16).contiguous()
+            name: tensor.to("cpu", torch.float16 if tensor.ndim > 1 else None).contiguous()
             for name, tensor in self.average.state_dict().items()
         }

@@ -3,8 +3,9 @@
 A *place* is a square of a picture seen twice: as a coarse field, and as a fine field somewhere
 inside it, ``ratio`` times finer. Both have the same number of pixels. What is sampled how:
 
-- resolution log-uniform between the finest a picture holds and the coarsest it has room for,
-  never finer than its own pixels (DaX: continuous magnification);
+- resolution log-uniform, from one group of places to the next, between the finest a picture holds
+  and the coarsest it has room for, never finer than its own pixels (DaX: continuous
+  magnification);
 - ratio log-uniform within the recipe's bounds (DaX: cross-scale view pairs);
 - turned by a multiple of 90° and mirrored, for a slide has no up (DaX: orientation robustness);
 - haematoxylin, eosin and residual stain scaled and shifted (Midnight, after Tellez et al. 2018),
@@ -16,9 +17,11 @@ inside it, ``ratio`` times finer. Both have the same number of pixels. What is s
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,9 +36,9 @@ Floats = npt.NDArray[np.float32]
 class FieldRule(BaseModel):
     """Which fields are drawn.
 
-    ``together`` places follow each other from one picture at one resolution, so that a place is
-    told from others of its own slide and not only from other slides. ``informative`` is the share
-    of stained pixels a coarse field needs, ``unfiltered`` the share of places spared that rule.
+    ``concentric`` is the share of fine fields that lie in the middle of the coarse one, as when the
+    scale changes around one point; the others lie anywhere in it. ``informative`` is the share of
+    stained pixels a coarse field needs, ``unfiltered`` the share of places spared that rule.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,7 +46,7 @@ class FieldRule(BaseModel):
     finest_mpp: Annotated[float, Field(gt=0)] = 0.25
     coarsest_mpp: Annotated[float, Field(gt=0)] = 8.0
     ratio: tuple[float, float] = (2.0, 4.0)
-    together: Annotated[int, Field(ge=1)] = 8
+    concentric: Annotated[float, Field(ge=0, le=1)] = 0.5
     informative: Annotated[float, Field(ge=0, le=1)] = 0.6
     unfiltered: Annotated[float, Field(ge=0, le=1)] = 0.1
 
@@ -187,6 +190,10 @@ class Sampler:
         Pixels along a field.
     grid : int
         How many times finer ``clean_coarse`` is than the coarse field.
+    together : int
+        Up to so many places follow each other from one picture at one resolution, at most twice as
+        many as it has room for side by side: where a place is to be told from others of its own
+        slide and not only from other slides.
 
     Raises
     ------
@@ -201,8 +208,11 @@ class Sampler:
         disturbance: Disturbance,
         px: int,
         grid: int = 1,
+        together: int = 1,
     ) -> None:
         self.rule, self.disturbance, self.px, self.grid = rule, disturbance, px, grid
+        self.together = together
+        self._pool = ThreadPoolExecutor(os.cpu_count(), "views")
         kept = [(s, [p for p in s.pictures if self._range(p) is not None]) for s in sources]
         kept = [(s, pictures) for s, pictures in kept if pictures]
         if not kept:
@@ -239,20 +249,22 @@ class Sampler:
 
     def draw(self, rng: np.random.Generator, n: int) -> Places:
         """Draw ``n`` places; the same generator state gives the same places."""
-        parts: list[Any] = []
+        found: list[tuple[int, Picture, float, float, float]] = []
         corners: list[tuple[float, float, int]] = []
         barren = 0
-        while len(parts) < n:
+        while len(found) < n:
             picture, down = self._ground(rng)
-            group = len(parts)
-            for _ in range(min(self.rule.together, n - group)):
+            group = len(found)
+            w, h = (max(1, round(length / (down * self.px))) for length in picture.size)
+            for _ in range(min(self.together, 2 * w * h, n - group)):
                 at = self._find(rng, picture, down)
                 if at is None and barren < TRIES:
                     barren += 1
                     break
                 x, y = at or (0.0, 0.0)
-                parts.append(self._one(rng, picture, down, x, y))
+                found.append((int(rng.integers(2**63)), picture, down, x, y))
                 corners.append((x / down / self.px, y / down / self.px, group))
+        parts = self._pool.map(lambda place: self._one(*place), found)
         views, turns, boxes, clean, clean_fine, downs = zip(*parts, strict=True)
         coarse, again, fine = (np.stack(v) for v in zip(*views, strict=True))
         turn = np.array(turns, np.int64)
@@ -287,14 +299,17 @@ class Sampler:
         return None
 
     def _one(
-        self, rng: np.random.Generator, picture: Picture, down: float, x: float, y: float
+        self, seed: int, picture: Picture, down: float, x: float, y: float
     ) -> tuple[list[Pixels], list[int], tuple[float, float, float], Pixels, Pixels, float]:
+        rng = np.random.default_rng(seed)
         side = down * self.px
         coarse = picture.read(x, y, side, self.px)
         most = min(self.rule.ratio[1], down / self._finest(picture))
         ratio = float(np.exp(rng.uniform(np.log(min(self.rule.ratio[0], most)), np.log(most))))
         share = 1 / ratio
         u, v = rng.uniform(0, 1 - share, 2)
+        if rng.random() < self.rule.concentric:
+            u = v = (1 - share) / 2
         fine = picture.read(x + u * side, y + v * side, side * share, self.px)
         clean = coarse if self.grid == 1 else picture.read(x, y, side, self.px * self.grid)
         turns = rng.integers(TURNS, size=3).tolist()
