@@ -18,6 +18,7 @@ from tests.benchmarks.encoder_quality.claims import claims
 from tests.benchmarks.encoder_quality.clusters import majority
 from tests.benchmarks.encoder_quality.colour import statistics
 from tests.benchmarks.encoder_quality.drift import CHANGES, distances, spread, stain_jitter
+from tests.benchmarks.encoder_quality.maps import border, haematoxylin, seams
 from tests.benchmarks.encoder_quality.probes import (
     Task,
     cross_validation,
@@ -332,3 +333,32 @@ def test_the_section_kept_for_the_end_is_read_only_at_the_end(
 
 def test_pairs_are_whole_multiples() -> None:
     assert all(coarse % fine == 0 and coarse > fine for fine, coarse in PAIRS)
+
+
+# --- maps ---
+
+
+def test_a_picture_without_seams_has_none_and_a_colour_per_tile_has_nothing_else() -> None:
+    tiles = np.argwhere(np.ones((3, 4)))
+    y, x = np.mgrid[:24, :32].astype(float)
+    smooth = np.stack([x, y, x + y], -1).reshape(3, 8, 4, 8, 3).swapaxes(1, 2).reshape(-1, 8, 8, 3)
+    assert seams(smooth, tiles) == pytest.approx(1)
+    # each tile a little lighter than it is
+    stepped = smooth + np.arange(12)[:, None, None, None]
+    assert seams(stepped, tiles) > 2
+    # tiles that do not adjoin have no seam between them
+    assert np.isnan(seams(smooth[:1], tiles[:1]))
+
+
+def test_attention_at_the_border_is_one_where_it_is_even() -> None:
+    even = np.ones((2, 6, 6))
+    even[1, 0] = 2
+    np.testing.assert_allclose(border(even), [1, 1 + 6 / 20])
+
+
+def test_haematoxylin_is_where_it_is_blue() -> None:
+    tile = np.full((1, 32, 32, 3), 240, np.uint8)
+    tile[0, :16, 16:] = (80, 60, 150)
+    dye = haematoxylin(tile, 2)
+    assert dye.shape == (1, 2, 2)
+    assert dye[0].argmax() == 1

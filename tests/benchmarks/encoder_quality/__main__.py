@@ -13,7 +13,7 @@ from typing import Any
 from napari_scalescope.encoders import catalogue, find_entry
 from napari_scalescope.errors import EncoderError
 
-from . import bootstrap, classification, clusters, data, drift, probes, scales
+from . import bootstrap, classification, clusters, data, drift, maps, probes, scales
 from .bootstrap import Score
 from .claims import Claim, claims
 from .describers import (
@@ -27,9 +27,9 @@ from .describers import (
 from .features import Bank, say
 from .report import claims_table, markdown, tables
 
-PARTS = ("classification", "scales", "drift", "clusters")
-#: The only part that is measured on what comes with the package.
-WITHOUT_DATA = ("clusters",)
+PARTS = ("classification", "scales", "drift", "clusters", "maps")
+#: What can be measured on what comes with the package.
+WITHOUT_DATA = ("clusters", "maps")
 
 
 def arguments() -> argparse.Namespace:
@@ -120,6 +120,7 @@ def settings(given: argparse.Namespace, used: list[Describer]) -> dict[str, Any]
         "drift": {"jitter": drift.JITTER, "tiles per set": drift.TILES_PER_SET},
         "scales": {"pairs": scales.PAIRS, "min tissue": scales.MIN_TISSUE},
         "clusters": {"mpp": clusters.MPP, "stride px": clusters.STRIDE_PX},
+        "maps": {"mpp": maps.MPP, "tiles": maps.TILES, "min tissue": maps.MIN_TISSUE},
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "scikit-image", "torch")},
     }
@@ -154,6 +155,7 @@ def main() -> int:
         "scales": lambda: scales.run(bank, given.final),
         "drift": lambda: drift.run(bank),
         "clusters": lambda: clusters.run(bank),
+        "maps": lambda: maps.run(used),
     }
     results = {part: runs[part]() for part in PARTS if part in given.only}
     facts = settings(given, used)

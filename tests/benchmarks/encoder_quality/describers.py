@@ -39,10 +39,10 @@ class EncoderDescriber:
     def __init__(self, name: str, encoder: Encoder) -> None:
         self.name = name
         self.identity = encoder.identity
-        self._encoder = encoder
+        self.encoder = encoder
 
     def describe(self, pixels: Pixels) -> tuple[Vectors, Vectors | None]:
-        coded = self._encoder.encode(pixels, keep=("patch_tokens",))
+        coded = self.encoder.encode(pixels, keep=("patch_tokens",))
         return coded.embedding, coded.patch_tokens
 
 

@@ -10,6 +10,7 @@ from .bootstrap import LEVEL, RESAMPLES, Score
 from .claims import PARTS, Claim
 from .clusters import MPP, SEEDS, STRIDE_PX
 from .drift import TILES_PER_SET
+from .maps import MPP as MAP_MPP
 from .probes import DRAWS, FEW_SHOT_C, GRID, METRICS, NEIGHBOURS, SHOTS
 from .scales import MIN_TISSUE, PAIRS, TOPS, TREATMENTS
 
@@ -54,6 +55,7 @@ def tables(results: dict[str, Any], names: list[str], twins: dict[str, str]) -> 
         "scales": lambda found: _scales(found, names),
         "drift": lambda found: _drift(found, names),
         "clusters": lambda found: _clusters(found, names),
+        "maps": lambda found: _maps(found, names),
     }
     return [t for part, make in makers.items() if part in results for t in make(results[part])]
 
@@ -204,3 +206,24 @@ def _cell(score: Score, digits: int = 3) -> str:
 
 def _signed(score: Score) -> str:
     return f"{score.value:+.3f} [{score.low:+.3f}, {score.high:+.3f}]"
+
+
+def _maps(found: dict[str, Any], names: list[str]) -> Iterator[Table]:
+    blocks = ", ".join(f"{title} {one['n']}" for title, one in found.items())
+    tissue = ", ".join(f"{one['seams of the tissue']:.2f} on {t}" for t, one in found.items())
+    note = (
+        f"On adjoining tiles of {MAP_MPP:g} µm/px ({blocks}). Attention and haematoxylin: "
+        "Spearman's correlation over the patches of a tile of the attention of CLS, mean of heads, "
+        "with the density of haematoxylin. At the border: mean attention of a tile's outermost "
+        "patches over that of the others. Seams: how much more the PCA colours of neighbouring "
+        "patches differ with a seam between them than without; the tissue's own mean colours: "
+        f"{tissue}."
+    )
+    shown = [n for n in names if all(n in one for one in found.values())]
+    table = Table("Maps", note, ["slide", "", *shown])
+    for title, one in found.items():
+        for what in ("attention and haematoxylin", "attention at the border"):
+            table.rows.append([title, what, *(_cell(one[n][what], 2) for n in shown)])
+        seams = [f"{one[n]['seams of PCA colours']:.2f}" for n in shown]
+        table.rows.append([title, "seams of PCA colours", *seams])
+    yield table
