@@ -58,14 +58,29 @@ def test_cross_scale_is_zero_for_tokens_that_agree_exactly() -> None:
     fine = grid.repeat_interleave(2, 1).repeat_interleave(2, 2).reshape(1, 16, 8)
     assert L.cross_scale(coarse, fine, overlap).item() == pytest.approx(0, abs=1e-5)
     assert L.cross_scale(coarse, fine.flip(1), overlap).item() > 0.1
-    torch.testing.assert_close(L.pooled_under(coarse, overlap), grid.mean((1, 2)))
+    whole, quarters = torch.ones(16, 1), L.quarters(4)
+    torch.testing.assert_close(L.pooled_under(coarse, overlap, whole)[:, 0], grid.mean((1, 2)))
+    # each quarter of the fine field lies on one coarse token
+    under = L.pooled_under(coarse, overlap, quarters)
+    torch.testing.assert_close(under, grid.reshape(1, 4, 8))
+
+
+@pytest.mark.parametrize("side", [2, 8, 14])
+def test_quarters_share_a_field(side: int) -> None:
+    parts = L.quarters(side)
+    assert parts.sum(0).tolist() == [side * side / 4] * 4
+    assert parts.sum(1).unique().tolist() == [1]
+    lattice = parts.argmax(1).reshape(side, side)
+    assert lattice[0, 0] == 0
+    assert lattice[0, -1] == 1
+    assert lattice[-1, 0] == 2
 
 
 def test_contrast_is_least_where_each_finds_its_own() -> None:
-    a, alone = vectors(6, 16), torch.eye(6, dtype=torch.bool)
+    a, alone = vectors(6, 16), torch.zeros(6, 6, dtype=torch.bool)
     assert L.contrast(a, 2 * a, alone) < 0.1
     assert L.contrast(a, a.roll(1, 0), alone) > 2
-    everywhere = torch.ones(6, 6, dtype=torch.bool)
+    everywhere = ~torch.eye(6, dtype=torch.bool)
     assert L.contrast(a, a.roll(1, 0), everywhere).item() == pytest.approx(0)
 
 

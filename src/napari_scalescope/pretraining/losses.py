@@ -28,11 +28,6 @@ def negative_cosine(a: Tensor, b: Tensor, weight: Tensor | None = None) -> Tenso
     return (loss * weight).sum() / weight.sum().clamp_min(1e-6)
 
 
-def centred(x: Tensor) -> Tensor:
-    """Vectors (..., D) without their common mean, which else outweighs what tells them apart."""
-    return x - x.flatten(0, -2).mean(0)
-
-
 def kde_uniformity(z: Tensor, concentration: float = 5.0) -> Tensor:
     """Log of the density of each vector under a kernel estimate from the others, averaged.
 
@@ -114,7 +109,7 @@ def cross_scale(coarse: Tensor, fine: Tensor, overlap: Tensor) -> Tensor:
     return negative_cosine(coarse, under, covered)
 
 
-def contrast(a: Tensor, b: Tensor, same: Tensor, temperature: float = 0.1) -> Tensor:
+def contrast(a: Tensor, b: Tensor, others: Tensor, temperature: float = 0.1) -> Tensor:
     """Each vector is to find its counterpart among all of the other side, both ways (InfoNCE).
 
     Van den Oord et al. 2018. Alignment alone leaves places of one slide alike; this asks that a
@@ -124,30 +119,43 @@ def contrast(a: Tensor, b: Tensor, same: Tensor, temperature: float = 0.1) -> Te
     ----------
     a, b : (n, D)
         Row i of one belongs to row i of the other.
-    same : (n, n) bool
-        Pairs that show the same tissue are no counterexamples of each other.
+    others : (n, n) bool
+        Other pairs that show the same tissue: no counterexamples of each other.
     """
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
     own = torch.arange(len(a), device=a.device)
     scores = normalize(a, dim=-1) @ normalize(b, dim=-1).T / temperature
-    scores = scores.masked_fill(same & (own[:, None] != own), -torch.inf)
+    scores = scores.masked_fill(others, -torch.inf)
     out: Tensor = (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
     return out
 
 
-def pooled_under(coarse: Tensor, overlap: Tensor) -> Tensor:
-    """The coarse field's tokens averaged over the area of the fine field: (n, D).
+def pooled_under(coarse: Tensor, overlap: Tensor, parts: Tensor) -> Tensor:
+    """The coarse field's tokens averaged over the area of each part of the fine field: (n, q, D).
 
     Parameters
     ----------
     coarse : (n, t, D)
     overlap : (n, t, t)
+        From `views.token_overlap`.
+    parts : (t, q)
+        1 where a fine token belongs to a part, else 0.
     """
-    weight = overlap.sum(2)
-    out: Tensor = (weight[:, None] @ coarse)[:, 0] / weight.sum(1, keepdim=True)
+    weight = overlap @ parts
+    weight = weight / weight.sum(1, keepdim=True)
+    out: Tensor = weight.transpose(1, 2) @ coarse
     return out
+
+
+def quarters(side: int) -> Tensor:
+    """Which quarter of a field each of its ``side``² tokens lies in: (side², 4), 1 or 0."""
+    import torch
+
+    half = (torch.arange(side) >= side / 2).long()
+    which = (2 * half[:, None] + half[None]).flatten()
+    return torch.nn.functional.one_hot(which, 4).float()
 
 
 def gram(student: Tensor, anchor: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class Weights(_Strict):
         Coarse tokens over the fine field against the fine field's mean token and its tokens.
     cross_contrast : float
         The fine field's embedding against the coarse ones', its own to be found among them; the
-        same for its mean token against the tokens it lies under.
+        same for each of its quarters against the coarse tokens the quarters lie on.
     kde : float
         Uniformity of the embeddings.
     gram : float

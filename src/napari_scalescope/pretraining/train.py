@@ -86,8 +86,8 @@ class Trainer:
             # at the few tokens of a view.
             for block in self.student.blocks:
                 block.attn.fused_attn = False
-        self.average = copy.deepcopy(self.student).requires_grad_(False)
-        self.average_heads = copy.deepcopy(self.heads).requires_grad_(False)
+        self.average = copy.deepcopy(self.student).requires_grad_(False).eval()
+        self.average_heads = copy.deepcopy(self.heads).requires_grad_(False).eval()
         self.anchor: Any = None
         parameters = [*self.student.parameters(), *self.heads.parameters()]
         self._optimizer = torch.optim.AdamW(
@@ -232,16 +232,14 @@ class Trainer:
         out: dict[str, Tensor] = {}
         if weights.stable > 0:
             # Not through a head: a head would learn to look past what the embedding still holds.
-            once, twice = L.centred(embedding[:n]), L.centred(embedding[2 * n :])
-            tokens = L.negative_cosine(L.centred(patch[:n]), L.centred(patch[2 * n :]))
-            out["stable"] = L.negative_cosine(once, twice) + tokens / 2
+            tokens = L.negative_cosine(patch[:n], patch[2 * n :])
+            out["stable"] = L.negative_cosine(embedding[:n], embedding[2 * n :]) + tokens / 2
         x, back = x[: 2 * n], back[: 2 * n]
         embedding, patch = embedding[: 2 * n], patch[: 2 * n]
         if weights.distills:
             self._distill(out, places, embedding, patch)
         if weights.kde > 0:
-            coarse, fine = L.centred(embedding[:n]), L.centred(embedding[n:])
-            out["kde"] = L.kde_uniformity(coarse) / 2 + L.kde_uniformity(fine) / 2
+            out["kde"] = L.kde_uniformity(embedding)
         if weights.crosses:
             self._cross(out, places, embedding, patch, weights)
         if weights.dino > 0:
@@ -288,16 +286,21 @@ class Trainer:
         weights: Weights,
     ) -> None:
         torch = torch_module()
-        n = len(places)
-        overlap = torch.from_numpy(token_overlap(places.box, places.coarse.shape[1] // 16))
-        overlap = overlap.to(self.device)
+        n, side = len(places), places.coarse.shape[1] // 16
+        overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
+        parts = L.quarters(side).to(self.device)
         # The gradient flows both ways: other losses keep the tokens from becoming all alike.
-        coarse, fine = L.centred(patch[:n]), L.centred(patch[n:])
-        under, inside = L.pooled_under(coarse, overlap), fine.mean(1)
+        coarse, fine = patch[:n], patch[n:]
+        under = L.pooled_under(coarse, overlap, parts)
+        inside = parts.T @ fine / parts.sum(0)[:, None]
         if weights.cross_contrast > 0:
             same = torch.from_numpy(places.same).to(self.device)
-            whole = L.contrast(L.centred(embedding[:n]), L.centred(embedding[n:]), same)
-            out["cross_contrast"] = whole + L.contrast(under, inside, same)
+            others = same & ~torch.eye(n, dtype=torch.bool, device=self.device)
+            # the quarters of one field are counterexamples of each other
+            of_others = others.repeat_interleave(4, 0).repeat_interleave(4, 1)
+            whole = L.contrast(embedding[:n], embedding[n:], others)
+            local = L.contrast(under.flatten(0, 1), inside.flatten(0, 1), of_others)
+            out["cross_contrast"] = whole + local
         if weights.cross_local > 0:
             out["cross_local"] = (
                 L.cross_scale(coarse, fine, overlap)
@@ -330,6 +333,10 @@ class Trainer:
         rate = self._rate()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
+        # Batch norms learn from places drawn independently: with few pictures in a batch they would
+        # take away what tells the pictures apart, which they do not do to a single tile.
+        self.student.train(phase.together == 1)
+        self.heads.train(phase.together == 1)
         parts = self.losses(places, phase.losses)
         weights = phase.losses.model_dump()
         total = sum((weights[name] * part for name, part in parts.items()), torch.zeros(()))
@@ -362,8 +369,6 @@ class Trainer:
             Given the mean of each loss over the last 20 steps, and the views per second.
         """
         steps = self.recipe.steps if steps is None else steps
-        self.student.train()
-        self.heads.train()
         recent: list[dict[str, float]] = []
         began, seen = time.perf_counter(), 0
         with (self.out / LOG).open("a", encoding="utf-8") as log:
