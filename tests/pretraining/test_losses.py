@@ -84,6 +84,17 @@ def test_contrast_is_least_where_each_finds_its_own() -> None:
     assert L.contrast(a, a.roll(1, 0), everywhere).item() == pytest.approx(0)
 
 
+def test_what_the_teacher_finds_alike_need_not_be_told_apart() -> None:
+    # two pairs of twins: 0 with 1, 2 with 3
+    taught = torch.eye(2).repeat_interleave(2, 0)
+    wanted = L.relations(taught, taught, temperature=0.02)
+    torch.testing.assert_close(wanted, 0.5 * (taught @ taught.T), atol=1e-6, rtol=0)
+    none, all_apart = torch.zeros(4, 4, dtype=torch.bool), torch.eye(4)
+    alike = taught @ torch.eye(2, 4)
+    assert L.contrast(alike, alike, none, wanted) < L.contrast(all_apart, all_apart, none, wanted)
+    assert L.contrast(alike, alike, none) > L.contrast(all_apart, all_apart, none)
+
+
 def test_gram_sees_similarities_not_directions() -> None:
     tokens = vectors(2, 9, 8)
     turn = torch.linalg.qr(vectors(8, 8, seed=3))[0]

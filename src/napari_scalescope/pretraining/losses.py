@@ -109,7 +109,34 @@ def cross_scale(coarse: Tensor, fine: Tensor, overlap: Tensor) -> Tensor:
     return negative_cosine(coarse, under, covered)
 
 
-def contrast(a: Tensor, b: Tensor, others: Tensor, temperature: float = 0.1) -> Tensor:
+def relations(*views: Tensor, temperature: float = 0.05) -> Tensor:
+    """How alike a teacher finds items, as what each is to be found by: (n, n), rows sum to 1.
+
+    Relational targets (Fang et al. 2021, "SEED"; Zheng et al. 2021, "ReSSL").
+
+    Parameters
+    ----------
+    *views : (n, D)
+        Vectors without their common mean, for each scale the items were seen at; cosines are
+        averaged over the scales.
+    temperature : float
+        How little less alike another item may be before it counts no more.
+    """
+    from torch.nn.functional import normalize
+
+    unit = [normalize(v, dim=-1) for v in views]
+    alike = sum((v @ v.T for v in unit[1:]), unit[0] @ unit[0].T) / len(unit)
+    out: Tensor = (alike / temperature).softmax(1)
+    return out
+
+
+def contrast(
+    a: Tensor,
+    b: Tensor,
+    others: Tensor,
+    wanted: Tensor | None = None,
+    temperature: float = 0.1,
+) -> Tensor:
     """Each vector is to find its counterpart among all of the other side, both ways (InfoNCE).
 
     Van den Oord et al. 2018. Alignment alone leaves places of one slide alike; this asks that a
@@ -120,15 +147,20 @@ def contrast(a: Tensor, b: Tensor, others: Tensor, temperature: float = 0.1) -> 
     a, b : (n, D)
         Row i of one belongs to row i of the other.
     others : (n, n) bool
-        Other pairs that show the same tissue: no counterexamples of each other.
+        Other pairs that show the same tissue: no counterexamples of each other. Left alone where
+        ``wanted`` is given.
+    wanted : (n, n), optional
+        From `relations`: what is as alike as a counterpart need not be told from it. Without it,
+        two fields of the same even tissue are pushed apart, and clusters fall to pieces.
     """
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
-    own = torch.arange(len(a), device=a.device)
     scores = normalize(a, dim=-1) @ normalize(b, dim=-1).T / temperature
-    scores = scores.masked_fill(others, -torch.inf)
-    out: Tensor = (cross_entropy(scores, own) + cross_entropy(scores.T, own)) / 2
+    goal = torch.arange(len(a), device=a.device) if wanted is None else wanted
+    if wanted is None:
+        scores = scores.masked_fill(others, -torch.inf)
+    out: Tensor = (cross_entropy(scores, goal) + cross_entropy(scores.T, goal)) / 2
     return out
 
 

@@ -44,7 +44,8 @@ class Weights(_Strict):
         Coarse tokens over the fine field against the fine field's mean token and its tokens.
     cross_contrast : float
         The fine field's embedding against the coarse ones', its own to be found among them; the
-        same for each of its quarters against the coarse tokens the quarters lie on.
+        same for each of its quarters against the coarse tokens the quarters lie on. Where a teacher
+        sees both fields, what it finds as alike counts as found.
     kde : float
         Uniformity of the embeddings.
     gram : float

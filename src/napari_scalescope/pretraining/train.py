@@ -236,12 +236,13 @@ class Trainer:
             out["stable"] = L.negative_cosine(embedding[:n], embedding[2 * n :]) + tokens / 2
         x, back = x[: 2 * n], back[: 2 * n]
         embedding, patch = embedding[: 2 * n], patch[: 2 * n]
-        if weights.distills:
-            self._distill(out, places, embedding, patch)
+        taught = self._taught(places) if weights.distills else None
+        if taught is not None:
+            self._distill(out, taught, embedding, patch)
         if weights.kde > 0:
             out["kde"] = L.kde_uniformity(embedding)
         if weights.crosses:
-            self._cross(out, places, embedding, patch, weights)
+            self._cross(out, places, embedding, patch, weights, taught)
         if weights.dino > 0:
             scores = self._prototypes(self.heads, embedding)
             with torch.no_grad():
@@ -255,20 +256,33 @@ class Trainer:
             out["gram"] = L.gram(patch, held)
         return out
 
-    def _distill(
-        self, out: dict[str, Tensor], places: Places, embedding: Tensor, patch: Tensor
-    ) -> None:
+    def _taught(self, places: Places) -> tuple[Tensor, Tensor]:
+        """The teacher's embeddings and lattices of the coarse fields, then of the fine ones.
+
+        Where the teacher sees coarse fields in finer tiles, of the coarse ones only.
+        """
         torch = torch_module()
         assert self._teacher is not None
-        grid, n, side = self.recipe.teacher_grid, len(places), places.coarse.shape[1] // 16
+        grid = self.recipe.teacher_grid
         goals = [targets(self._teacher, places.clean_coarse, grid)]
         if grid == 1:
             goals.append(targets(self._teacher, places.clean_fine, 1))
-        else:
-            embedding, patch = embedding[:n], patch[:n]
         goal, lattice = (
             torch.from_numpy(np.concatenate(g)).to(self.device) for g in zip(*goals, strict=True)
         )
+        return goal, lattice
+
+    def _distill(
+        self,
+        out: dict[str, Tensor],
+        taught: tuple[Tensor, Tensor],
+        embedding: Tensor,
+        patch: Tensor,
+    ) -> None:
+        torch = torch_module()
+        goal, lattice = taught
+        side = math.isqrt(patch.shape[1])
+        embedding, patch = embedding[: len(goal)], patch[: len(goal)]
         said = through(self.heads["distill_global"], embedding)
         out["distill_global"] = L.negative_cosine(said, self._whitening[0](goal))
         cells = torch.nn.functional.adaptive_avg_pool2d(
@@ -284,6 +298,7 @@ class Trainer:
         embedding: Tensor,
         patch: Tensor,
         weights: Weights,
+        taught: tuple[Tensor, Tensor] | None,
     ) -> None:
         torch = torch_module()
         n, side = len(places), places.coarse.shape[1] // 16
@@ -298,8 +313,9 @@ class Trainer:
             others = same & ~torch.eye(n, dtype=torch.bool, device=self.device)
             # the quarters of one field are counterexamples of each other
             of_others = others.repeat_interleave(4, 0).repeat_interleave(4, 1)
-            whole = L.contrast(embedding[:n], embedding[n:], others)
-            local = L.contrast(under.flatten(0, 1), inside.flatten(0, 1), of_others)
+            wanted, of_wanted = self._relations(taught, n) or (None, None)
+            whole = L.contrast(embedding[:n], embedding[n:], others, wanted)
+            local = L.contrast(under.flatten(0, 1), inside.flatten(0, 1), of_others, of_wanted)
             out["cross_contrast"] = whole + local
         if weights.cross_local > 0:
             out["cross_local"] = (
@@ -308,6 +324,16 @@ class Trainer:
             ) / 2
         if weights.cross_global > 0:
             out["cross_global"] = L.negative_cosine(under, inside)
+
+    def _relations(
+        self, taught: tuple[Tensor, Tensor] | None, n: int
+    ) -> tuple[Tensor, Tensor] | None:
+        """How alike the teacher finds the places, and the quarters of their fine fields."""
+        if taught is None or len(taught[0]) < 2 * n:
+            return None
+        goal, lattice = taught[0] - self._whitening[0].mean, taught[1] - self._whitening[1].mean
+        quarters = L.quarters(LATTICE).to(self.device).T @ lattice[n:]
+        return L.relations(goal[:n], goal[n:]), L.relations(quarters.flatten(0, 1))
 
     def _prototypes(self, heads: Any, embedding: Tensor) -> Tensor:
         normalize = torch_module().nn.functional.normalize
