@@ -78,10 +78,10 @@ def test_quarters_share_a_field(side: int) -> None:
 
 def test_contrast_is_least_where_each_finds_its_own() -> None:
     a, alone = vectors(6, 16), torch.zeros(6, 6, dtype=torch.bool)
-    assert L.contrast(a, 2 * a, alone) < 0.1
-    assert L.contrast(a, a.roll(1, 0), alone) > 2
+    assert L.contrast(a, 2 * a, others=alone) < 0.1
+    assert L.contrast(a, a.roll(1, 0), others=alone) > 2
     everywhere = ~torch.eye(6, dtype=torch.bool)
-    assert L.contrast(a, a.roll(1, 0), everywhere).item() == pytest.approx(0)
+    assert L.contrast(a, a.roll(1, 0), others=everywhere).item() == pytest.approx(0)
 
 
 def test_what_the_teacher_finds_alike_need_not_be_told_apart() -> None:
@@ -91,8 +91,8 @@ def test_what_the_teacher_finds_alike_need_not_be_told_apart() -> None:
     torch.testing.assert_close(wanted, 0.5 * (taught @ taught.T), atol=1e-6, rtol=0)
     none, all_apart = torch.zeros(4, 4, dtype=torch.bool), torch.eye(4)
     alike = taught @ torch.eye(2, 4)
-    assert L.contrast(alike, alike, none, wanted) < L.contrast(all_apart, all_apart, none, wanted)
-    assert L.contrast(alike, alike, none) > L.contrast(all_apart, all_apart, none)
+    assert L.contrast(alike, alike, wanted=wanted) < L.contrast(all_apart, all_apart, wanted=wanted)
+    assert L.contrast(alike, alike, others=none) > L.contrast(all_apart, all_apart, others=none)
 
 
 def test_gram_sees_similarities_not_directions() -> None:

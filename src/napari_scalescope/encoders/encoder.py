@@ -303,15 +303,13 @@ def _build(entry: Entry) -> Any:
     import timm
     import timm.layers
 
-    args = dict(entry.args)
-    if isinstance(args.get("mlp_layer"), str):
-        args["mlp_layer"] = getattr(timm.layers, args["mlp_layer"])
-    if isinstance(args.get("act_layer"), str):
-        args["act_layer"] = getattr(torch.nn, args["act_layer"])
-    if args.get("embed_layer") == "ConvStem":
-        from .stem import ConvStem
+    from . import stem
 
-        args["embed_layer"] = ConvStem
+    args = dict(entry.args)
+    homes = {"mlp_layer": timm.layers, "act_layer": torch.nn, "embed_layer": stem}
+    for name, home in homes.items():
+        if isinstance(args.get(name), str):
+            args[name] = getattr(home, args[name])
     with torch.device("meta"):
         return timm.create_model(entry.arch, pretrained=False, num_classes=0, **args)
 

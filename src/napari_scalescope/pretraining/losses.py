@@ -1,4 +1,4 @@
-"""What the student is asked for. Every function takes float tensors and returns a scalar."""
+"""What the student is asked for, and the sums over tokens that the asking needs."""
 
 from __future__ import annotations
 
@@ -133,7 +133,8 @@ def relations(*views: Tensor, temperature: float = 0.05) -> Tensor:
 def contrast(
     a: Tensor,
     b: Tensor,
-    others: Tensor,
+    *,
+    others: Tensor | None = None,
     wanted: Tensor | None = None,
     temperature: float = 0.1,
 ) -> Tensor:
@@ -146,19 +147,19 @@ def contrast(
     ----------
     a, b : (n, D)
         Row i of one belongs to row i of the other.
-    others : (n, n) bool
-        Other pairs that show the same tissue: no counterexamples of each other. Left alone where
-        ``wanted`` is given.
+    others : (n, n) bool, optional
+        Other pairs that show the same tissue: no counterexamples of each other.
     wanted : (n, n), optional
-        From `relations`: what is as alike as a counterpart need not be told from it. Without it,
-        two fields of the same even tissue are pushed apart, and clusters fall to pieces.
+        From `relations`, in place of ``others``: what is as alike as a counterpart need not be told
+        from it. Without it, two fields of the same even tissue are pushed apart, and clusters fall
+        to pieces.
     """
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
     scores = normalize(a, dim=-1) @ normalize(b, dim=-1).T / temperature
     goal = torch.arange(len(a), device=a.device) if wanted is None else wanted
-    if wanted is None:
+    if others is not None:
         scores = scores.masked_fill(others, -torch.inf)
     out: Tensor = (cross_entropy(scores, goal) + cross_entropy(scores.T, goal)) / 2
     return out

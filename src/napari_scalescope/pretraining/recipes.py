@@ -69,6 +69,11 @@ class Weights(_Strict):
         return self.distill_global + self.distill_local > 0
 
     @property
+    def views(self) -> int:
+        """Views of each place: coarse, fine, and coarse again where it is to stay the same."""
+        return 3 if self.stable > 0 else 2
+
+    @property
     def crosses(self) -> bool:
         """Whether the map between the tokens of both fields is needed."""
         return self.cross_global + self.cross_local + self.cross_contrast > 0
@@ -100,8 +105,8 @@ class Recipe(_Strict):
     Parameters
     ----------
     name, summary : str
-    sources : str
-        Papers each choice comes from.
+    papers : tuple of str
+        What each choice comes from.
     teacher_grid : int
         The frozen teacher sees the coarse field in grid × grid finer tiles (XMAG); 1 is the field
         itself at its own scale, and then the fine field is distilled as well.

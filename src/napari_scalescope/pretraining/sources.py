@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from ..errors import SlideError
 from ..slides import open_slide
 from ..slides.resample import resample
-
-Pixels = npt.NDArray[np.uint8]
+from ..slides.slide import Pixels
 
 
 class SourceEntry(BaseModel):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..encoders import load_encoder
 from ..encoders.torch_import import torch_module
 from ..encoders.weights import read_state
-from .sources import Pixels
+from ..slides.slide import Pixels
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -21,10 +21,11 @@ from ..encoders.encoder import pick_device
 from ..encoders.torch_import import torch_module
 from . import losses as L
 from .networks import average_into, embedding_of, make_heads, make_student, through
+from .objective import alike, crossed, distilled, teach
 from .recipes import Phase, Recipe, RecipeError, Weights
 from .sources import Source
 from .teachers import LATTICE, Teacher, Whitening, targets
-from .views import Places, Sampler, token_overlap, turn_indices
+from .views import Places, Sampler, turn_indices
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -123,7 +124,7 @@ class Trainer:
         self.average_heads.load_state_dict(saved["average_heads"])
         self._optimizer.load_state_dict(saved["optimizer"])
         if saved["anchor"] is not None:
-            self._make_anchor()
+            self.anchor = copy.deepcopy(self.average)
             self.anchor.load_state_dict(saved["anchor"])
         self.step, self.seconds = saved["step"], saved["seconds"]
         log = self.out / LOG
@@ -226,7 +227,7 @@ class Trainer:
         side = places.coarse.shape[1] // 16
         turns = np.concatenate([places.turn_coarse, places.turn_fine, places.turn_again])
         back = torch.from_numpy(turn_indices(side)[turns]).to(self.device)
-        views = [places.coarse, places.fine, *([places.again] if weights.stable > 0 else [])]
+        views = (places.coarse, places.fine, places.again)[: weights.views]
         x = torch.cat([self._tensor(v) for v in views])
         embedding, patch = self._tokens(self.student, x, back[: len(x)])
         out: dict[str, Tensor] = {}
@@ -236,13 +237,18 @@ class Trainer:
             out["stable"] = L.negative_cosine(embedding[:n], embedding[2 * n :]) + tokens / 2
         x, back = x[: 2 * n], back[: 2 * n]
         embedding, patch = embedding[: 2 * n], patch[: 2 * n]
-        taught = self._taught(places) if weights.distills else None
-        if taught is not None:
-            self._distill(out, taught, embedding, patch)
+        wanted = None
+        if weights.distills:
+            assert self._teacher is not None
+            grid = self.recipe.teacher_grid
+            taught = teach(self._teacher, places, grid, self.device)
+            out |= distilled(self.heads, self._whitening, taught, embedding, patch)
+            if grid == 1 and weights.cross_contrast > 0:
+                wanted = alike(taught, self._whitening)
         if weights.kde > 0:
             out["kde"] = L.kde_uniformity(embedding)
         if weights.crosses:
-            self._cross(out, places, embedding, patch, weights, taught)
+            out |= crossed(places, embedding, patch, weights, wanted)
         if weights.dino > 0:
             scores = self._prototypes(self.heads, embedding)
             with torch.no_grad():
@@ -256,93 +262,11 @@ class Trainer:
             out["gram"] = L.gram(patch, held)
         return out
 
-    def _taught(self, places: Places) -> tuple[Tensor, Tensor]:
-        """The teacher's embeddings and lattices of the coarse fields, then of the fine ones.
-
-        Where the teacher sees coarse fields in finer tiles, of the coarse ones only.
-        """
-        torch = torch_module()
-        assert self._teacher is not None
-        grid = self.recipe.teacher_grid
-        goals = [targets(self._teacher, places.clean_coarse, grid)]
-        if grid == 1:
-            goals.append(targets(self._teacher, places.clean_fine, 1))
-        goal, lattice = (
-            torch.from_numpy(np.concatenate(g)).to(self.device) for g in zip(*goals, strict=True)
-        )
-        return goal, lattice
-
-    def _distill(
-        self,
-        out: dict[str, Tensor],
-        taught: tuple[Tensor, Tensor],
-        embedding: Tensor,
-        patch: Tensor,
-    ) -> None:
-        torch = torch_module()
-        goal, lattice = taught
-        side = math.isqrt(patch.shape[1])
-        embedding, patch = embedding[: len(goal)], patch[: len(goal)]
-        said = through(self.heads["distill_global"], embedding)
-        out["distill_global"] = L.negative_cosine(said, self._whitening[0](goal))
-        cells = torch.nn.functional.adaptive_avg_pool2d(
-            patch.transpose(1, 2).unflatten(2, (side, side)), LATTICE
-        )
-        said = through(self.heads["distill_local"], cells.flatten(2).transpose(1, 2))
-        out["distill_local"] = L.negative_cosine(said, self._whitening[1](lattice))
-
-    def _cross(
-        self,
-        out: dict[str, Tensor],
-        places: Places,
-        embedding: Tensor,
-        patch: Tensor,
-        weights: Weights,
-        taught: tuple[Tensor, Tensor] | None,
-    ) -> None:
-        torch = torch_module()
-        n, side = len(places), places.coarse.shape[1] // 16
-        overlap = torch.from_numpy(token_overlap(places.box, side)).to(self.device)
-        parts = L.quarters(side).to(self.device)
-        # The gradient flows both ways: other losses keep the tokens from becoming all alike.
-        coarse, fine = patch[:n], patch[n:]
-        under = L.pooled_under(coarse, overlap, parts)
-        inside = parts.T @ fine / parts.sum(0)[:, None]
-        if weights.cross_contrast > 0:
-            same = torch.from_numpy(places.same).to(self.device)
-            others = same & ~torch.eye(n, dtype=torch.bool, device=self.device)
-            # the quarters of one field are counterexamples of each other
-            of_others = others.repeat_interleave(4, 0).repeat_interleave(4, 1)
-            wanted, of_wanted = self._relations(taught, n) or (None, None)
-            whole = L.contrast(embedding[:n], embedding[n:], others, wanted)
-            local = L.contrast(under.flatten(0, 1), inside.flatten(0, 1), of_others, of_wanted)
-            out["cross_contrast"] = whole + local
-        if weights.cross_local > 0:
-            out["cross_local"] = (
-                L.cross_scale(coarse, fine, overlap)
-                + L.cross_scale(fine, coarse, overlap.transpose(1, 2))
-            ) / 2
-        if weights.cross_global > 0:
-            out["cross_global"] = L.negative_cosine(under, inside)
-
-    def _relations(
-        self, taught: tuple[Tensor, Tensor] | None, n: int
-    ) -> tuple[Tensor, Tensor] | None:
-        """How alike the teacher finds the places, and the quarters of their fine fields."""
-        if taught is None or len(taught[0]) < 2 * n:
-            return None
-        goal, lattice = taught[0] - self._whitening[0].mean, taught[1] - self._whitening[1].mean
-        quarters = L.quarters(LATTICE).to(self.device).T @ lattice[n:]
-        return L.relations(goal[:n], goal[n:]), L.relations(quarters.flatten(0, 1))
-
     def _prototypes(self, heads: Any, embedding: Tensor) -> Tensor:
         normalize = torch_module().nn.functional.normalize
         vectors = normalize(through(heads["dino"], embedding), dim=-1)
         out: Tensor = vectors @ normalize(heads["prototypes"].weight, dim=-1).T
         return out
-
-    def _make_anchor(self) -> None:
-        self.anchor = copy.deepcopy(self.average).requires_grad_(False)
 
     def _rate(self) -> float:
         recipe = self.recipe
@@ -355,7 +279,7 @@ class Trainer:
         torch = torch_module()
         recipe, phase = self.recipe, self.recipe.phase_at(self.step)
         if phase.losses.gram > 0 and self.anchor is None:
-            self._make_anchor()
+            self.anchor = copy.deepcopy(self.average)
         rate = self._rate()
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -400,9 +324,7 @@ class Trainer:
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             for places in self._ahead(steps):
                 recent.append(self._advance(places))
-                seen += (3 if self.recipe.phase_at(self.step - 1).losses.stable > 0 else 2) * len(
-                    places
-                )
+                seen += self.recipe.phase_at(self.step - 1).losses.views * len(places)
                 if self.step % 20 == 0 or self.step == self.recipe.steps:
                     now = time.perf_counter()
                     self.seconds += now - began

@@ -27,8 +27,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from ..slides.slide import Pixels
 from ..slides.tissue import informative
-from .sources import Picture, Pixels, Source
+from .sources import Picture, Source
 
 Floats = npt.NDArray[np.float32]
 
