@@ -118,9 +118,9 @@ def settings(given: argparse.Namespace, used: list[Describer]) -> dict[str, Any]
             "untrained": find_entry("untrained").seed,
         },
         "drift": {"jitter": drift.JITTER, "tiles per set": drift.TILES_PER_SET},
-        "scales": {"pairs": scales.PAIRS, "min tissue": scales.MIN_TISSUE},
+        "scales": {"pairs": scales.PAIRS, "min tissue": data.MIN_TISSUE},
         "clusters": {"mpp": clusters.MPP, "stride px": clusters.STRIDE_PX},
-        "maps": {"mpp": maps.MPP, "tiles": maps.TILES, "min tissue": maps.MIN_TISSUE},
+        "maps": {"mpp": maps.MPP, "tiles": maps.TILES, "min tissue": data.MIN_TISSUE},
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in ("numpy", "scikit-learn", "scikit-image", "torch")},
     }

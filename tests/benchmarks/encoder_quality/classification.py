@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from napari_scalescope.slides.slide import Pixels
+
 from . import data
 from .bootstrap import Score, balanced_accuracy, mean_score, resample
-from .describers import Pixels
 from .features import Bank, say
 from .probes import METRICS, Task, cross_validation, evaluate, leave_slides_out
 

@@ -11,7 +11,6 @@ from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import open_slide
 from napari_scalescope.slides.phantom import CLASSES, phantom
-from napari_scalescope.slides.tissue import tissue_mask
 
 from . import data
 from .features import Bank, say
@@ -19,7 +18,6 @@ from .probes import unit
 
 MPP = 1.0
 STRIDE_PX = 112
-MIN_TISSUE = 0.5
 SEEDS = 10
 STARTS = 4
 #: As the tool clusters, and with every feature scaled alike first, which colour statistics need.
@@ -39,7 +37,7 @@ def run(bank: Bank) -> dict[str, Any]:
     """Adjusted Rand index of k-means against the majority class of each tile."""
     with open_slide(sample_slide_path()) as slide:
         grid = TileGrid.cover(slide, MPP, data.TILE_PX, STRIDE_PX)
-        tiles = np.argwhere(tissue_mask(slide).share(grid) >= MIN_TISSUE)
+        tiles = data.tissue_tiles(slide, grid)
         painted = phantom(slide.dimensions, seed=SAMPLE_SEED, mpp=slide.require_mpp())
         truth = painted.truth(painted.box, TRUTH_MPP)
         cells = np.round(grid.boxes(tiles) * slide.require_mpp() / TRUTH_MPP).astype(int)

@@ -11,13 +11,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_scalescope.geometry import IntArray, TileGrid
 from napari_scalescope.slides import Slide, open_slide
-
-from .describers import Pixels
+from napari_scalescope.slides.slide import Pixels
+from napari_scalescope.slides.tissue import TissueMask, tissue_mask
 
 #: Beside the checkout, where there is one.
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 TILE_PX = 224
+#: Share of a tile that has to be tissue.
+MIN_TISSUE = 0.5
 #: Sections of one breast tumour; C6 is touched by the final figure only.
 DEVELOPMENT = ("C3", "C4")
 FINAL = ("C6",)
@@ -71,6 +74,12 @@ def her2st_spots(section: str, field: float) -> tuple[Pixels, npt.NDArray[np.str
     ]
     with her2st_slide(section) as slide:
         return read_boxes(slide, boxes), np.array([row["label"] for row in rows])
+
+
+def tissue_tiles(slide: Slide, grid: TileGrid, mask: TissueMask | None = None) -> IntArray:
+    """Row and column (n, 2) of the tiles that are mostly tissue."""
+    mask = tissue_mask(slide) if mask is None else mask
+    return np.argwhere(mask.share(grid) >= MIN_TISSUE)
 
 
 def read_boxes(slide: Slide, boxes: Iterable[Iterable[float]]) -> Pixels:

@@ -11,11 +11,11 @@ import numpy.typing as npt
 from napari_scalescope.encoders import Encoder, Entry, find_entry, load_encoder
 from napari_scalescope.encoders.weights import random_state, sha256_of_file, sha256_of_state
 from napari_scalescope.pretraining.teachers import MobileNetTeacher
+from napari_scalescope.slides.slide import Pixels
 
 from .colour import statistics
 
 Vectors = npt.NDArray[np.float32]
-Pixels = npt.NDArray[np.uint8]
 
 MOBILENET = Path("weights/mobilenet/mobilenet_v2_imagenet_dequant_torchvision.safetensors")
 

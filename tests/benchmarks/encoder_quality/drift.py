@@ -11,10 +11,10 @@ import numpy.typing as npt
 from PIL import Image
 
 from napari_scalescope.pretraining.views import stained
+from napari_scalescope.slides.slide import Pixels
 
 from . import data
 from .bootstrap import Score, mean_of, mean_score, resample
-from .describers import Pixels
 from .features import Bank
 from .probes import unit
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .describers import Describer, Pixels, Vectors
+from napari_scalescope.slides.slide import Pixels
+
+from .describers import Describer, Vectors
 
 BATCH = 32
 _STARTED = time.monotonic()

@@ -15,17 +15,18 @@ from napari_scalescope.analysis.projection import _colouring
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import Slide, open_slide
-from napari_scalescope.slides.tissue import tissue_mask
+from napari_scalescope.slides.slide import Pixels
 
 from . import data
 from .bootstrap import Score, mean_of, resample
-from .describers import Describer, EncoderDescriber, Pixels
+from .describers import Describer, EncoderDescriber
 from .features import BATCH, say
 
 Floats = npt.NDArray[np.floating]
 
 MPP = 1.0
-MIN_TISSUE = 0.5
+#: Along a tile, for the seams of the tissue itself.
+PATCHES = data.TILE_PX // 16
 #: At most so many adjoining tiles of a slide, from the middle of its tissue outwards.
 TILES = 120
 
@@ -47,7 +48,10 @@ def run(describers: list[Describer]) -> dict[str, Any]:
         for title, slide in _slides():
             stack.callback(slide.close)
             pixels, tiles = _block(slide)
-            found[title] = {"n": len(tiles), "seams of the tissue": seams(_means(pixels), tiles)}
+            found[title] = {
+                "n": len(tiles),
+                "seams of the tissue": seams(_patch_means(pixels, PATCHES), tiles),
+            }
             weights = resample(np.zeros(len(tiles)), f"maps {title}")
             for describer in describers:
                 if isinstance(describer, EncoderDescriber):
@@ -79,10 +83,7 @@ def _of(
 
 def haematoxylin(pixels: Pixels, side: int) -> Floats:
     """Mean density in each patch: (n, side, side)."""
-    n, px = pixels.shape[:2]
-    dye = np.stack([rgb2hed(tile)[..., 0] for tile in pixels])
-    patches: Floats = dye.reshape(n, side, px // side, side, px // side).mean((2, 4))
-    return patches
+    return _patch_means(np.stack([rgb2hed(tile)[..., 0] for tile in pixels]), side)
 
 
 def border(attention: Floats) -> Floats:
@@ -123,10 +124,11 @@ def _apart(a: Floats, b: Floats) -> float:
     return float(np.linalg.norm(a.astype(np.float64) - b, axis=-1).mean())
 
 
-def _means(pixels: Pixels) -> Floats:
-    n, px = pixels.shape[:2]
-    side = px // 16
-    means: Floats = pixels.reshape(n, side, 16, side, 16, 3).mean((2, 4))
+def _patch_means(values: npt.NDArray[np.number], side: int) -> Floats:
+    """Mean of each of side × side patches: (n, side, side, …), from (n, px, px, …)."""
+    n, px = values.shape[:2]
+    patch = px // side
+    means: Floats = values.reshape(n, side, patch, side, patch, *values.shape[3:]).mean((2, 4))
     return means
 
 
@@ -138,7 +140,7 @@ def _slides() -> Iterator[tuple[str, Slide]]:
 
 def _block(slide: Slide) -> tuple[Pixels, npt.NDArray[np.int64]]:
     grid = TileGrid.cover(slide, MPP, data.TILE_PX)
-    tiles = np.argwhere(tissue_mask(slide).share(grid) >= MIN_TISSUE)
+    tiles = data.tissue_tiles(slide, grid)
     order = np.argsort(np.linalg.norm(tiles - np.median(tiles, 0), axis=1), kind="stable")
     tiles = tiles[order[:TILES]]
     return data.read_boxes(slide, grid.boxes(tiles)), tiles

@@ -9,10 +9,11 @@ from typing import Any
 from .bootstrap import LEVEL, RESAMPLES, Score
 from .claims import PARTS, Claim
 from .clusters import MPP, SEEDS, STRIDE_PX
+from .data import MIN_TISSUE
 from .drift import TILES_PER_SET
 from .maps import MPP as MAP_MPP
 from .probes import DRAWS, FEW_SHOT_C, GRID, METRICS, NEIGHBOURS, SHOTS
-from .scales import MIN_TISSUE, PAIRS, TOPS, TREATMENTS
+from .scales import PAIRS, TOPS, TREATMENTS
 
 
 @dataclass

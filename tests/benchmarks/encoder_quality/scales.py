@@ -22,7 +22,6 @@ Ints = npt.NDArray[np.int64]
 PAIRS = ((1, 2), (1, 4), (2, 4))
 MPPS = (1, 2, 4)
 #: A place is a tile of which this share is tissue.
-MIN_TISSUE = 0.5
 #: What is done to each scale's set of vectors before cosines are taken.
 TREATMENTS = ("raw", "centred", "standardised")
 TOPS = (1, 5)
@@ -100,7 +99,7 @@ class Places:
         self.tissue: dict[int, Ints] = {}
         self.coarse: dict[int, Ints] = {}
         for mpp, grid in self.grids.items():
-            tiles = np.argwhere(mask.share(grid) >= MIN_TISSUE)
+            tiles = data.tissue_tiles(slide, grid, mask)
             self.tissue[mpp] = tiles[self._inside(grid.boxes(tiles))]
             held = [self.tissue[mpp]]
             held += [self.tissue[f] // (mpp // f) for f in MPPS if f < mpp]
