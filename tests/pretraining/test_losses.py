@@ -78,21 +78,10 @@ def test_quarters_share_a_field(side: int) -> None:
 
 def test_contrast_is_least_where_each_finds_its_own() -> None:
     a, alone = vectors(6, 16), torch.zeros(6, 6, dtype=torch.bool)
-    assert L.contrast(a, 2 * a, others=alone) < 0.1
-    assert L.contrast(a, a.roll(1, 0), others=alone) > 2
+    assert L.contrast(a, 2 * a, alone) < 0.1
+    assert L.contrast(a, a.roll(1, 0), alone) > 2
     everywhere = ~torch.eye(6, dtype=torch.bool)
-    assert L.contrast(a, a.roll(1, 0), others=everywhere).item() == pytest.approx(0)
-
-
-def test_what_the_teacher_finds_alike_need_not_be_told_apart() -> None:
-    # two pairs of twins: 0 with 1, 2 with 3
-    taught = torch.eye(2).repeat_interleave(2, 0)
-    wanted = L.relations(taught, taught, temperature=0.02)
-    torch.testing.assert_close(wanted, 0.5 * (taught @ taught.T), atol=1e-6, rtol=0)
-    none, all_apart = torch.zeros(4, 4, dtype=torch.bool), torch.eye(4)
-    alike = taught @ torch.eye(2, 4)
-    assert L.contrast(alike, alike, wanted=wanted) < L.contrast(all_apart, all_apart, wanted=wanted)
-    assert L.contrast(alike, alike, others=none) > L.contrast(all_apart, all_apart, others=none)
+    assert L.contrast(a, a.roll(1, 0), everywhere).item() == pytest.approx(0)
 
 
 def test_gram_sees_similarities_not_directions() -> None:

@@ -157,8 +157,21 @@ def test_overlapping_fields_are_known() -> None:
 
 def test_the_same_generator_draws_the_same_places() -> None:
     a, b = (sampler().draw(np.random.default_rng((5, 7)), 6) for _ in range(2))
-    assert (a.coarse == b.coarse).all()
+    assert (a.views[0] == b.views[0]).all()
     assert (a.box == b.box).all()
+
+
+def test_the_views_are_the_clean_fields_turned() -> None:
+    still = Disturbance(stain_scale=0, stain_shift=0, chance=0)
+    rule = FieldRule(informative=0.0)
+    draw = Sampler([source(ramp())], rule, still, 64, twice=True).draw
+    places = draw(np.random.default_rng(3), 8)
+    clean = (places.clean_coarse, places.clean_fine, places.clean_coarse)
+    assert places.turns.shape == (8, 3)
+    assert (places.turns[:, 0] != places.turns[:, 2]).any()
+    for views, fields, turns in zip(places.views, clean, places.turns.T, strict=True):
+        for view, field, turn in zip(views, fields, turns, strict=True):
+            assert np.abs(view.astype(int) - turned(field, int(turn))).max() <= 1
 
 
 def test_a_source_too_small_is_refused() -> None:

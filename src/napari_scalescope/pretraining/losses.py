@@ -109,34 +109,8 @@ def cross_scale(coarse: Tensor, fine: Tensor, overlap: Tensor) -> Tensor:
     return negative_cosine(coarse, under, covered)
 
 
-def relations(*views: Tensor, temperature: float = 0.05) -> Tensor:
-    """How alike a teacher finds items, as what each is to be found by: (n, n), rows sum to 1.
-
-    Relational targets (Fang et al. 2021, "SEED"; Zheng et al. 2021, "ReSSL").
-
-    Parameters
-    ----------
-    *views : (n, D)
-        Vectors without their common mean, for each scale the items were seen at; cosines are
-        averaged over the scales.
-    temperature : float
-        How little less alike another item may be before it counts no more.
-    """
-    from torch.nn.functional import normalize
-
-    unit = [normalize(v, dim=-1) for v in views]
-    alike = sum((v @ v.T for v in unit[1:]), unit[0] @ unit[0].T) / len(unit)
-    out: Tensor = (alike / temperature).softmax(1)
-    return out
-
-
 def contrast(
-    a: Tensor,
-    b: Tensor,
-    *,
-    others: Tensor | None = None,
-    wanted: Tensor | None = None,
-    temperature: float = 0.1,
+    a: Tensor, b: Tensor, others: Tensor | None = None, temperature: float = 0.1
 ) -> Tensor:
     """Each vector is to find its counterpart among all of the other side, both ways (InfoNCE).
 
@@ -149,18 +123,14 @@ def contrast(
         Row i of one belongs to row i of the other.
     others : (n, n) bool, optional
         Other pairs that show the same tissue: no counterexamples of each other.
-    wanted : (n, n), optional
-        From `relations`, in place of ``others``: what is as alike as a counterpart need not be told
-        from it. Without it, two fields of the same even tissue are pushed apart, and clusters fall
-        to pieces.
     """
     import torch
     from torch.nn.functional import cross_entropy, normalize
 
     scores = normalize(a, dim=-1) @ normalize(b, dim=-1).T / temperature
-    goal = torch.arange(len(a), device=a.device) if wanted is None else wanted
     if others is not None:
         scores = scores.masked_fill(others, -torch.inf)
+    goal = torch.arange(len(a), device=a.device)
     out: Tensor = (cross_entropy(scores, goal) + cross_entropy(scores.T, goal)) / 2
     return out
 

@@ -80,7 +80,6 @@ def crossed(
     embedding: Tensor,
     patch: Tensor,
     weights: Weights,
-    wanted: tuple[Tensor, Tensor] | None,
 ) -> dict[str, Tensor]:
     """Coarse fields against the fine ones in them; the gradient flows both ways.
 
@@ -91,8 +90,6 @@ def crossed(
         The student's, of coarse fields, then of fine ones.
     weights : Weights
         Which losses are asked for.
-    wanted : pair of Tensor, optional
-        From `alike`.
     """
     torch = torch_module()
     n, side = len(places), math.isqrt(patch.shape[1])
@@ -103,17 +100,14 @@ def crossed(
     inside = parts.T @ fine / parts.sum(0)[:, None]
     out: dict[str, Tensor] = {}
     if weights.cross_contrast > 0:
-        pairs = ((embedding[:n], embedding[n:]), (under.flatten(0, 1), inside.flatten(0, 1)))
-        if wanted is not None:
-            found = [L.contrast(a, b, wanted=w) for (a, b), w in zip(pairs, wanted, strict=True)]
-        else:
-            same = torch.from_numpy(places.same).to(patch.device)
-            others = same & ~torch.eye(n, dtype=torch.bool, device=patch.device)
-            # the quarters of one field are counterexamples of each other
-            of_quarters = others.repeat_interleave(4, 0).repeat_interleave(4, 1)
-            masks = (others, of_quarters)
-            found = [L.contrast(a, b, others=m) for (a, b), m in zip(pairs, masks, strict=True)]
-        out["cross_contrast"] = found[0] + found[1]
+        same = torch.from_numpy(places.same).to(patch.device)
+        others = same & ~torch.eye(n, dtype=torch.bool, device=patch.device)
+        # the quarters of one field are counterexamples of each other
+        of_quarters = others.repeat_interleave(4, 0).repeat_interleave(4, 1)
+        whole = L.contrast(embedding[:n], embedding[n:], others)
+        out["cross_contrast"] = whole + L.contrast(
+            under.flatten(0, 1), inside.flatten(0, 1), of_quarters
+        )
     if weights.cross_local > 0:
         out["cross_local"] = (
             L.cross_scale(coarse, fine, overlap)
@@ -122,12 +116,3 @@ def crossed(
     if weights.cross_global > 0:
         out["cross_global"] = L.negative_cosine(under, inside)
     return out
-
-
-def alike(taught: Taught, whitening: list[Whitening]) -> tuple[Tensor, Tensor]:
-    """How alike a teacher that saw both fields finds the places, and the fine fields' quarters."""
-    embedding = taught.embedding - whitening[0].mean
-    lattice = taught.lattice - whitening[1].mean
-    coarse, fine = embedding.chunk(2)
-    quarters = L.quarters(LATTICE).to(lattice.device).T @ lattice.chunk(2)[1]
-    return L.relations(coarse, fine), L.relations(quarters.flatten(0, 1))

@@ -44,8 +44,7 @@ class Weights(_Strict):
         Coarse tokens over the fine field against the fine field's mean token and its tokens.
     cross_contrast : float
         The fine field's embedding against the coarse ones', its own to be found among them; the
-        same for each of its quarters against the coarse tokens the quarters lie on. Where a teacher
-        sees both fields, what it finds as alike counts as found.
+        same for each of its quarters against the coarse tokens the quarters lie on.
     kde : float
         Uniformity of the embeddings.
     gram : float
@@ -69,25 +68,31 @@ class Weights(_Strict):
         return self.distill_global + self.distill_local > 0
 
     @property
-    def views(self) -> int:
-        """Views of each place: coarse, fine, and coarse again where it is to stay the same."""
-        return 3 if self.stable > 0 else 2
-
-    @property
     def crosses(self) -> bool:
         """Whether the map between the tokens of both fields is needed."""
         return self.cross_global + self.cross_local + self.cross_contrast > 0
 
 
 class Phase(_Strict):
-    """A stretch of training with views of one size and one set of losses.
+    """A stretch of training with one kind of views and one set of losses.
 
-    ``share`` is its part of all steps; ``batch`` counts places, of two or three views each;
-    ``together`` of them come from one picture (see `Sampler`).
+    Parameters
+    ----------
+    share : float
+        Its part of all steps.
+    losses : Weights
+    disturbance : Disturbance
+    px : int
+        Pixels along a view.
+    batch : int
+        Places in a step, of two views each, or three where they are to stay stable.
+    together : int
+        How many of them come from one picture (see `Sampler`).
     """
 
     share: Annotated[float, Field(gt=0, le=1)]
     losses: Weights
+    disturbance: Disturbance = Disturbance()
     px: Annotated[int, Field(gt=0, multiple_of=16)] = 128
     batch: Annotated[int, Field(gt=1)] = 64
     together: Annotated[int, Field(ge=1)] = 1
@@ -117,7 +122,6 @@ class Recipe(_Strict):
     papers: tuple[str, ...] = ()
     network: Network = Network()
     fields: FieldRule = FieldRule()
-    disturbance: Disturbance = Disturbance()
     teacher_grid: Annotated[int, Field(ge=1)] = 1
     phases: tuple[Phase, ...]
     steps: Annotated[int, Field(gt=0)]

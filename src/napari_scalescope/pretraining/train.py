@@ -21,7 +21,7 @@ from ..encoders.encoder import pick_device
 from ..encoders.torch_import import torch_module
 from . import losses as L
 from .networks import average_into, embedding_of, make_heads, make_student, through
-from .objective import alike, crossed, distilled, teach
+from .objective import crossed, distilled, teach
 from .recipes import Phase, Recipe, RecipeError, Weights
 from .sources import Source
 from .teachers import LATTICE, Teacher, Whitening, targets
@@ -73,7 +73,7 @@ class Trainer:
         self.device = pick_device(device)
         self._sources = sources
         self._teacher = teacher if recipe.distills else None
-        self._samplers: dict[tuple[int, int], Sampler] = {}
+        self._samplers: dict[Phase, Sampler] = {}
         self.step = 0
         self.seconds = 0.0
         out.mkdir(parents=True, exist_ok=True)
@@ -154,18 +154,17 @@ class Trainer:
     # --- what a step sees ---
 
     def _sampler(self, phase: Phase) -> Sampler:
-        key = phase.px, phase.together
-        if key not in self._samplers:
-            recipe = self.recipe
-            self._samplers[key] = Sampler(
+        if phase not in self._samplers:
+            self._samplers[phase] = Sampler(
                 self._sources,
-                recipe.fields,
-                recipe.disturbance,
+                self.recipe.fields,
+                phase.disturbance,
                 phase.px,
-                recipe.teacher_grid,
+                self.recipe.teacher_grid,
                 phase.together,
+                twice=phase.losses.stable > 0,
             )
-        return self._samplers[key]
+        return self._samplers[phase]
 
     def _places(self, step: int) -> Places:
         phase = self.recipe.phase_at(step)
@@ -224,12 +223,10 @@ class Trainer:
         """Every loss that has a weight on a batch of places, unweighted."""
         torch = torch_module()
         n = len(places)
-        side = places.coarse.shape[1] // 16
-        turns = np.concatenate([places.turn_coarse, places.turn_fine, places.turn_again])
-        back = torch.from_numpy(turn_indices(side)[turns]).to(self.device)
-        views = (places.coarse, places.fine, places.again)[: weights.views]
-        x = torch.cat([self._tensor(v) for v in views])
-        embedding, patch = self._tokens(self.student, x, back[: len(x)])
+        side = places.views[0].shape[1] // 16
+        back = torch.from_numpy(turn_indices(side)[places.turns.T.ravel()]).to(self.device)
+        x = torch.cat([self._tensor(v) for v in places.views])
+        embedding, patch = self._tokens(self.student, x, back)
         out: dict[str, Tensor] = {}
         if weights.stable > 0:
             # Not through a head: a head would learn to look past what the embedding still holds.
@@ -237,18 +234,14 @@ class Trainer:
             out["stable"] = L.negative_cosine(embedding[:n], embedding[2 * n :]) + tokens / 2
         x, back = x[: 2 * n], back[: 2 * n]
         embedding, patch = embedding[: 2 * n], patch[: 2 * n]
-        wanted = None
         if weights.distills:
             assert self._teacher is not None
-            grid = self.recipe.teacher_grid
-            taught = teach(self._teacher, places, grid, self.device)
+            taught = teach(self._teacher, places, self.recipe.teacher_grid, self.device)
             out |= distilled(self.heads, self._whitening, taught, embedding, patch)
-            if grid == 1 and weights.cross_contrast > 0:
-                wanted = alike(taught, self._whitening)
         if weights.kde > 0:
             out["kde"] = L.kde_uniformity(embedding)
         if weights.crosses:
-            out |= crossed(places, embedding, patch, weights, wanted)
+            out |= crossed(places, embedding, patch, weights)
         if weights.dino > 0:
             scores = self._prototypes(self.heads, embedding)
             with torch.no_grad():
@@ -324,7 +317,7 @@ class Trainer:
         with (self.out / LOG).open("a", encoding="utf-8") as log:
             for places in self._ahead(steps):
                 recent.append(self._advance(places))
-                seen += self.recipe.phase_at(self.step - 1).losses.views * len(places)
+                seen += places.turns.size
                 if self.step % 20 == 0 or self.step == self.recipe.steps:
                     now = time.perf_counter()
                     self.seconds += now - began

@@ -75,10 +75,10 @@ class Places:
 
     Parameters
     ----------
-    coarse, again, fine : (n, px, px, 3) uint8
-        The fields as the student sees them, disturbed and turned: the coarse one twice, each time
-        otherwise, and the fine one.
-    turn_coarse, turn_again, turn_fine : (n,) int64
+    views : tuple of (n, px, px, 3) uint8
+        The fields as the student sees them, disturbed and turned: the coarse ones, the fine ones
+        and, where asked for, the coarse ones a second time, disturbed and turned otherwise.
+    turns : (n, number of views) int64
         How each was turned: argument of `turned`.
     box : (n, 3) float32
         x, y and side of the fine field, before turning, as shares of the coarse field's side.
@@ -93,12 +93,8 @@ class Places:
         overlaps.
     """
 
-    coarse: Pixels
-    again: Pixels
-    fine: Pixels
-    turn_coarse: npt.NDArray[np.int64]
-    turn_again: npt.NDArray[np.int64]
-    turn_fine: npt.NDArray[np.int64]
+    views: tuple[Pixels, ...]
+    turns: npt.NDArray[np.int64]
     box: Floats
     clean_coarse: Pixels
     clean_fine: Pixels
@@ -106,7 +102,7 @@ class Places:
     same: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
-        return len(self.coarse)
+        return len(self.box)
 
 
 TURNS = 8
@@ -195,6 +191,8 @@ class Sampler:
         Up to so many places follow each other from one picture at one resolution, at most twice as
         many as it has room for side by side: where a place is to be told from others of its own
         slide and not only from other slides.
+    twice : bool
+        Whether each coarse field is seen a second time.
 
     Raises
     ------
@@ -210,9 +208,10 @@ class Sampler:
         px: int,
         grid: int = 1,
         together: int = 1,
+        twice: bool = False,
     ) -> None:
         self.rule, self.disturbance, self.px, self.grid = rule, disturbance, px, grid
-        self.together = together
+        self.together, self.twice = together, twice
         self._pool = ThreadPoolExecutor(os.cpu_count(), "views")
         kept = [(s, [p for p in s.pictures if self._range(p) is not None]) for s in sources]
         kept = [(s, pictures) for s, pictures in kept if pictures]
@@ -267,15 +266,9 @@ class Sampler:
                 corners.append((x / down / self.px, y / down / self.px, group))
         parts = self._pool.map(lambda place: self._one(*place), found)
         views, turns, boxes, clean, clean_fine, downs = zip(*parts, strict=True)
-        coarse, again, fine = (np.stack(v) for v in zip(*views, strict=True))
-        turn = np.array(turns, np.int64)
         return Places(
-            coarse,
-            again,
-            fine,
-            turn[:, 0],
-            turn[:, 1],
-            turn[:, 2],
+            tuple(np.stack(v) for v in zip(*views, strict=True)),
+            np.array(turns, np.int64),
             np.array(boxes, np.float32),
             np.stack(clean),
             np.stack(clean_fine),
@@ -313,10 +306,11 @@ class Sampler:
             u = v = (1 - share) / 2
         fine = picture.read(x + u * side, y + v * side, side * share, self.px)
         clean = coarse if self.grid == 1 else picture.read(x, y, side, self.px * self.grid)
-        turns = rng.integers(TURNS, size=3).tolist()
+        fields = (coarse, fine, coarse) if self.twice else (coarse, fine)
+        turns = rng.integers(TURNS, size=len(fields)).tolist()
         views = [
             np.ascontiguousarray(turned(disturbed(field, self.disturbance, rng), turn))
-            for field, turn in zip((coarse, coarse, fine), turns, strict=True)
+            for field, turn in zip(fields, turns, strict=True)
         ]
         box = (float(u), float(v), share)
         return views, turns, box, clean, fine, down
