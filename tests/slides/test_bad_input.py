@@ -14,7 +14,7 @@ import pytest
 import tifffile
 
 from napari_scalescope.errors import ResolutionError, SlideError
-from napari_scalescope.slides import open_slide
+from napari_scalescope.slides import formats, open_slide
 
 from .conftest import smooth_picture
 
@@ -60,10 +60,19 @@ def test_lfs_pointer(tmp_path: Path) -> None:
     assert "git lfs pull" in str(refused(path))
 
 
-def test_dicom_is_named(tmp_path: Path) -> None:
+def test_dicom_that_is_no_slide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.dcm"
     path.write_bytes(b"\0" * 128 + b"DICM" + b"\0" * 200)
-    assert "DICOM" in str(refused(path))
+    assert "is DICOM" in str(refused(path))
+    monkeypatch.setattr(formats, "find_spec", lambda _: None)
+    monkeypatch.setattr(formats.openslide, "knows", lambda _: False)
+    assert "pip install" in str(refused(path))
+
+
+def test_mirax_without_its_folder(tmp_path: Path) -> None:
+    path = tmp_path / "a.mrxs"
+    path.write_bytes(b"\xff\xd8\xff\xe0" + b"\0" * 200)
+    assert "lies alone" in str(refused(path))
 
 
 @pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may read anything")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_scalescope.errors import ResolutionError
-from napari_scalescope.slides.resolution import PLAUSIBLE, Statement, resolve
+from napari_scalescope.slides.resolution import PLAUSIBLE, PRINT_DPI, Statement, resolve
 
 
 def test_nothing_said() -> None:
@@ -36,11 +36,21 @@ def test_tags_that_disagree_are_reported_with_both_numbers() -> None:
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_what_cannot_be_is_never_believed(value: float) -> None:
     found = resolve([Statement("tag", value, value)])
-    if not (math.isfinite(value) and PLAUSIBLE[0] <= value <= PLAUSIBLE[1]):
+    paper = any(value == pytest.approx(25400 / dpi, rel=1e-3) for dpi in PRINT_DPI)
+    if paper or not PLAUSIBLE[0] <= value <= PLAUSIBLE[1]:
         assert found.mpp is None
         assert "tag" in found.warnings[0]
     else:
         assert found.mpp == pytest.approx(value)
+
+
+@pytest.mark.parametrize("dpi", [72, 96, 300, 600, 1200])
+def test_what_is_set_for_paper_is_not_believed(dpi: int) -> None:
+    found = resolve([Statement("tag", 25400 / dpi, 25400 / dpi)])
+    assert found.mpp is None
+    assert f"{dpi} dots per inch, a print resolution" in found.warnings[0]
+    # an overview of a slide, published at a resolution of its own
+    assert resolve([Statement("tag", 28.969, 28.968)]).mpp == pytest.approx(28.9685)
 
 
 def test_pixels_that_are_not_square_are_refused_in_words() -> None:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from ..errors import ResolutionError
 
-#: No scanner works outside this range; a value outside it is a print resolution or a slip.
-PLAUSIBLE = (0.05, 20.0)
+#: No slide is scanned, or published in overview, outside this range.
+PLAUSIBLE = (0.05, 50.0)
+#: Dots per inch that are set for paper. Some are within the range and never meant as µm per pixel.
+PRINT_DPI = (600, 720, 800, 1000, 1200)
 #: Two tags that differ by less than this agree.
 AGREE = 0.02
 #: Pixels whose sides differ by more than this cannot be treated as square.
@@ -52,9 +54,11 @@ class Statement:
         lo, hi = PLAUSIBLE
         if not all(math.isfinite(v) and v > 0 for v in (self.mpp_x, self.mpp_y)):
             return f"{self.source} says {self.mpp_x:g} × {self.mpp_y:g} µm/px, which means nothing"
+        dpi = 25400 / self.mpp
+        if any(abs(dpi / paper - 1) < 1e-3 for paper in PRINT_DPI):
+            return f"{self.source} says {dpi:.0f} dots per inch, a print resolution"
         if not all(lo <= v <= hi for v in (self.mpp_x, self.mpp_y)):
-            dpi = 25400 / self.mpp
-            hint = f" ({dpi:.0f} dots per inch, a print resolution)" if 20 < dpi < 2500 else ""
+            hint = f" ({dpi:.0f} dots per inch, a print resolution)" if 20 < dpi <= 400 else ""
             return f"{self.source} says {self.mpp:.5g} µm/px{hint}, outside {lo} to {hi}"
         if abs(self.mpp_x / self.mpp_y - 1) > SQUARE:
             return (

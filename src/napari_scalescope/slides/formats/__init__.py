@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     Parameters
     ----------
     path : str or Path
-        SVS, NDPI, SCN, OME-TIFF, generic or pyramidal TIFF, an OME-Zarr folder (0.4, 0.5), or a
-        PNG or JPEG picture.
+        SVS, NDPI, SCN, OME-TIFF, generic or pyramidal TIFF, an OME-Zarr folder (0.4, 0.5), a PNG
+        or JPEG picture; with the extra ``openslide``, MRXS, VMS, BIF, CZI, and DICOM as a file of
+        a series or as its folder.
     mpp : float, optional
         µm per level-0 pixel, in place of what the file says.
 
@@ -45,7 +47,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     path = Path(path).expanduser()
     make = _reader_for(path)
     try:
-        reader = make(path)
+        reader = _opened(make, path)
         statements, objective = reader.statements()
         _refuse_empty(path, reader.sizes)
     except SlideError:
@@ -65,6 +67,21 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     if mpp is not None:
         slide.set_mpp(mpp)
     return slide
+
+
+def _opened(make: Callable[[Path], Any], path: Path) -> Any:
+    """A reader, openslide's where ours does not get through a file."""
+    try:
+        return make(path)
+    except SlideError:
+        raise
+    except Exception:
+        # Ventana's overlapping tiles, and whatever dialect tiffslide does not parse
+        from . import openslide
+
+        if make is openslide.OpenSlideReader or not openslide.knows(path):
+            raise
+        return openslide.OpenSlideReader(path)
 
 
 def _refuse_empty(path: Path, sizes: tuple[tuple[int, int], ...]) -> None:
@@ -93,6 +110,8 @@ def _reader_for(path: Path) -> Callable[[Path], Any]:
             from .ome_zarr import OmeZarrReader
 
             return OmeZarrReader
+        if _dicom_file(path) is not None:
+            return _dicom_series
         raise SlideError(
             f"{path.name} is a folder, not a slide.",
             "Choose the slide file inside it (or the .zarr folder itself).",
@@ -105,7 +124,28 @@ def _reader_for(path: Path) -> Callable[[Path], Any]:
         from .picture import PictureReader
 
         return PictureReader
+    from . import openslide
+
+    if openslide.knows(path):
+        return openslide.OpenSlideReader
     raise _refusal(path, head)
+
+
+def _dicom_file(folder: Path) -> Path | None:
+    """The first file of a folder if that is DICOM."""
+    first = next((p for p in sorted(folder.iterdir()) if p.is_file()), None)
+    return first if first is not None and _head(first)[128:132] == b"DICM" else None
+
+
+def _dicom_series(folder: Path) -> Any:
+    """The reader of a folder's DICOM series, found from any of its files."""
+    from . import openslide
+
+    first = _dicom_file(folder)
+    assert first is not None
+    if not openslide.knows(first):
+        raise _refusal(first, _head(first))
+    return openslide.OpenSlideReader(first)
 
 
 def _head(path: Path) -> bytes:
@@ -121,15 +161,24 @@ def _refusal(path: Path, head: bytes) -> SlideError:
         return SlideError(
             f"{path.name} is a Git LFS pointer, not the slide itself.", "Run `git lfs pull`."
         )
-    if head[128:132] == b"DICM":
+    suffix = path.suffix.lower()
+    is_dicom = head[128:132] == b"DICM"
+    if is_dicom or suffix in (".mrxs", ".vms", ".vmu", ".bif", ".czi"):
+        kind = "DICOM" if is_dicom else f"a {suffix} slide"
+        if find_spec("openslide") is None:
+            return SlideError(
+                f"{path.name} is {kind}, which is read through openslide, and that is not here.",
+                'Install it: pip install "napari-scalescope[openslide]".',
+            )
+        if suffix == ".mrxs" and not path.with_suffix("").is_dir():
+            return SlideError(
+                f"{path.name} lies alone: the folder {path.stem} with its pixels is not beside it.",
+                "Copy that folder to the same place.",
+            )
         return SlideError(
-            f"{path.name} is DICOM, which ScaleScope does not read yet.",
-            "Convert it to pyramidal TIFF or OME-Zarr.",
-        )
-    if path.suffix.lower() in (".mrxs", ".vms", ".vmu", ".bif", ".czi"):
-        return SlideError(
-            f"{path.name}: {path.suffix} slides are not read yet.",
-            "Convert it to pyramidal TIFF or OME-Zarr.",
+            f"{path.name} is {kind} that openslide does not read: parts are missing, or it is no "
+            "whole-slide image.",
+            "Copy all of its files from their source, or convert it to pyramidal TIFF.",
         )
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
         return SlideError(
@@ -138,7 +187,8 @@ def _refusal(path: Path, head: bytes) -> SlideError:
         )
     return SlideError(
         f"{path.name} is not an image in a format ScaleScope knows.",
-        "It reads SVS, NDPI, SCN, TIFF, OME-TIFF, OME-Zarr, PNG and JPEG.",
+        "It reads SVS, NDPI, SCN, TIFF, OME-TIFF, OME-Zarr, PNG and JPEG, and with openslide MRXS, "
+        "VMS, BIF, CZI and DICOM.",
     )
 
 

@@ -53,6 +53,8 @@ class TiffReader:
             self._tiff = tiffslide.TiffSlide(path)
             try:
                 parsed = dict(self._tiff.properties)
+                if parsed.get("tiffslide.vendor") == "ventana":
+                    raise NotImplementedError("Ventana BIF, whose tiles overlap")
                 self._areas = self._find_areas(parsed)
                 self._check()
             except BaseException:
