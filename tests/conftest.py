@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
 from hypothesis import settings
+
+from napari_scalescope.slides import remembered
 
 # The same examples every time: a run that fails can be repeated, and one that passed passes.
 # HYPOTHESIS_PROFILE=explore looks at new ones.
@@ -24,6 +28,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no folder ../shared/data with real slides beside this checkout")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def _remembers_nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is set for a slide in a test is kept in a folder of that test."""
+    with pytest.MonkeyPatch.context() as patch:
+        file = tmp_path_factory.getbasetemp() / f"resolutions-{uuid4()}.json"
+        patch.setattr(remembered, "_file", lambda: file)
+        yield
 
 
 @pytest.fixture

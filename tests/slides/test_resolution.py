@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_scalescope.errors import ResolutionError
+from napari_scalescope.slides import open_slide, remembered
+from napari_scalescope.slides.remembered import remember
 from napari_scalescope.slides.resolution import PLAUSIBLE, PRINT_DPI, Statement, resolve
 
 
@@ -58,6 +63,43 @@ def test_pixels_that_are_not_square_are_refused_in_words() -> None:
     assert found.mpp is None
     assert "not square" in found.warnings[0]
     assert resolve([Statement("tag", 0.25, 0.2501)]).mpp == pytest.approx(0.25005)
+
+
+def test_what_was_set_is_remembered_wherever_the_slide_lies(
+    tiff: Callable[..., Any], tmp_path: Path
+) -> None:
+    path, _ = tiff(mpp=0.25)
+    with open_slide(path) as slide:
+        assert slide.mpp == pytest.approx(0.25)
+        remember(slide.fingerprint, 0.2738)
+    elsewhere = tmp_path / "other name.tif"
+    path.rename(elsewhere)
+    with open_slide(elsewhere) as slide:
+        assert (slide.mpp, slide.mpp_source) == (0.2738, "set by the user before")
+        slide.set_mpp(None)
+        assert slide.mpp == pytest.approx(0.25)
+        remember(slide.fingerprint, None)
+    with open_slide(elsewhere) as slide:
+        assert slide.mpp_source == "TIFF XResolution"
+    with open_slide(elsewhere, mpp=0.5) as slide:
+        assert (slide.mpp, slide.mpp_source) == (0.5, "set by the user")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"a": "b"}', '{"a": null}'])
+def test_a_spoilt_memory_is_no_obstacle(content: str) -> None:
+    remembered._file().write_text(content)
+    assert remembered.recall("a") is None
+    remember("b", 0.5)
+    assert remembered.recall("b") == 0.5
+
+
+def test_a_disk_that_refuses_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(remembered, "_file", lambda: tmp_path / "file" / "resolutions.json")
+    remember("a", 0.5)
+    assert remembered.recall("a") is None
 
 
 def test_an_override_says_so() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSlider
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QToolButton, QSlider
 
 from napari_scalescope.analysis import TileMap
 from napari_scalescope.analysis.tile_map import MapClass
@@ -71,6 +71,20 @@ def test_slide_card_asks_for_a_missing_resolution(shown: Any, qtbot: Any) -> Non
     with qtbot.waitSignal(card.mpp_set) as heard:
         button(card, "Set").click()
     assert heard.args == [pytest.approx(0.2738)]
+
+
+def test_slide_card_goes_back_to_what_the_file_says(shown: Any, qtbot: Any) -> None:
+    card = shown(SlideCard())
+    slide = memory_slide(smooth_picture(80, 60), 0.5)
+    card.show_slide(slide)
+    card.findChild(QToolButton).click()
+    assert not button(card, "As in the file").isVisible()
+    slide.set_mpp(0.25)
+    card.show_slide(slide)
+    card.findChild(QToolButton).click()
+    with qtbot.waitSignal(card.mpp_set) as heard:
+        button(card, "As in the file").click()
+    assert heard.args == [None]
 
 
 def test_slide_card_repeats_doubts(shown: Any) -> None:

@@ -18,6 +18,7 @@ from ..exchange import export
 from ..regions import Regions
 from ..settings import Settings
 from ..slides import Slide, TissueMask, open_slide
+from ..slides.remembered import remember
 from ..worker import NewestOnly
 from .findings import Findings
 from .jobs import slide_job, view_job
@@ -104,12 +105,17 @@ class Session:
         self._start_afresh()
         self.slide_changed.emit()
 
-    def set_slide_mpp(self, mpp: float) -> None:
-        """Override the slide's resolution, µm per level-0 pixel."""
+    def set_slide_mpp(self, mpp: float | None) -> None:
+        """Override the slide's resolution, µm per level-0 pixel; None goes back to the file's.
+
+        It is remembered for the next time the slide is opened, wherever it lies then.
+        """
         if self.slide is None:
             return
         self._engine.stop()
         self.slide.set_mpp(mpp)
+        if self.slide.path is not None:
+            remember(self.slide.fingerprint, mpp)
         self._resources.use_slide(self.slide)
         self._start_afresh()
         self.slide_changed.emit()

@@ -90,7 +90,7 @@ class Resolution:
     objective: float | None = None
     warnings: tuple[str, ...] = ()
 
-    def overridden(self, mpp: float) -> Resolution:
+    def overridden(self, mpp: float, source: str = "set by the user") -> Resolution:
         """The same, with a value given by the user.
 
         Raises
@@ -98,7 +98,7 @@ class Resolution:
         ResolutionError
             If the value is not a positive number.
         """
-        return replace(self, mpp=possible(mpp), source="set by the user")
+        return replace(self, mpp=possible(mpp), source=source)
 
 
 def possible(mpp: float) -> float:

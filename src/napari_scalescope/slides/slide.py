@@ -96,8 +96,11 @@ class Slide:
     resolution: Resolution
     fingerprint: str
     levels: tuple[Level, ...] = field(init=False)
+    #: What the file itself says, whatever was set since.
+    stated: Resolution = field(init=False)
 
     def __post_init__(self) -> None:
+        self.stated = self.resolution
         size0 = self.reader.sizes[0]
         self.levels = tuple(
             Level(*size, level_downsample(size0, size), chunk)
@@ -148,9 +151,9 @@ class Slide:
             )
         return self.mpp
 
-    def set_mpp(self, mpp: float) -> None:
-        """Override the resolution (µm per level-0 pixel), e.g. where the file has none."""
-        self.resolution = self.resolution.overridden(mpp)
+    def set_mpp(self, mpp: float | None, source: str = "set by the user") -> None:
+        """Override the resolution (µm per level-0 pixel); None goes back to the file's."""
+        self.resolution = self.stated if mpp is None else self.stated.overridden(mpp, source)
 
     # --- pixels ---
 

@@ -118,8 +118,8 @@ class Coordinator(QObject):
         """Whether everything on the screen has its own pixels, nothing a blurred stand-in."""
         return self._keeper.sharp
 
-    def set_slide_mpp(self, mpp: float) -> None:
-        """Override the resolution of the slide; its layers are placed anew."""
+    def set_slide_mpp(self, mpp: float | None) -> None:
+        """Override the resolution of the slide, None for the file's; its layers are placed anew."""
         slide = self.session.slide
         if slide is None:
             return

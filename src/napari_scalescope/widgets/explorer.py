@@ -116,7 +116,7 @@ class Explorer(QScrollArea):
 
     # --- what the user asked for ---
 
-    def _on_mpp_set(self, mpp: float) -> None:
+    def _on_mpp_set(self, mpp: float | None) -> None:
         self._hub.set_slide_mpp(mpp)
 
     def _on_draw(self) -> None:

@@ -12,8 +12,8 @@ from .parts import Section, Words
 class SlideCard(Section):
     """Name, size and resolution of the slide, with a field to override the resolution."""
 
-    mpp_set = Signal(float)
-    """(µm/px): the user says what a pixel is."""
+    mpp_set = Signal(object)
+    """(float or None): the user says how many µm a pixel is, or goes back to what the file says."""
 
     def __init__(self) -> None:
         super().__init__("Slide")
@@ -36,6 +36,10 @@ class SlideCard(Section):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self._field, 1)
         row.addWidget(self._set)
+        self._reset = QPushButton("As in the file")
+        self._reset.setToolTip("Forget what was set, and use what the file says")
+        self._reset.clicked.connect(lambda: self.mpp_set.emit(None))
+        row.addWidget(self._reset)
         self._change = QToolButton()
         self._change.setText("Change…")
         self._change.setToolTip("Override the resolution")
@@ -59,6 +63,7 @@ class SlideCard(Section):
             for words in (self._facts, self._resolution, self._warning):
                 words.say("")
             return
+        self._reset.setVisible(slide.resolution is not slide.stated)
         self._name.say(slide.name)
         w, h = slide.dimensions
         size = slide.size_mm

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import SlideError
+from ..remembered import recall
 from ..resolution import possible, resolve
 from ..slide import Slide
 
@@ -28,7 +29,8 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
         or JPEG picture; with the extra ``openslide``, MRXS, VMS, BIF, CZI, and DICOM as a file of
         a series or as its folder.
     mpp : float, optional
-        µm per level-0 pixel, in place of what the file says.
+        µm per level-0 pixel, in place of what the file says, and of what the user has set for it
+        before.
 
     Returns
     -------
@@ -66,6 +68,8 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     slide = Slide(path.name, path, reader, resolve(statements, objective), fingerprint(path))
     if mpp is not None:
         slide.set_mpp(mpp)
+    elif (before := recall(slide.fingerprint)) is not None:
+        slide.set_mpp(before, "set by the user before")
     return slide
 
 

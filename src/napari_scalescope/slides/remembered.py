@@ -1,0 +1,51 @@
+"""Resolutions the user has set, by the slide's fingerprint, so that nobody has to set one twice."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from ..settings import APP
+
+log = logging.getLogger(__name__)
+
+
+def _file() -> Path:
+    return user_data_path(APP) / "resolutions.json"
+
+
+def _all() -> dict[str, float]:
+    try:
+        found = json.loads(_file().read_text(encoding="utf-8"))
+        return {str(key): float(value) for key, value in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        log.warning("the remembered resolutions in %s cannot be read: %s", _file(), error)
+        return {}
+
+
+def recall(fingerprint: str) -> float | None:
+    """µm per level-0 pixel that was set for a slide before, None where none was."""
+    return _all().get(fingerprint)
+
+
+def remember(fingerprint: str, mpp: float | None) -> None:
+    """Keep what was set for a slide; None forgets it. A disk that refuses is only logged."""
+    kept = _all()
+    if mpp is None:
+        kept.pop(fingerprint, None)
+    else:
+        kept[fingerprint] = mpp
+    path = _file()
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        log.warning("the resolution cannot be remembered in %s: %s", path, error)
