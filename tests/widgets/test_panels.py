@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QToolButton, QSlider
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSlider, QToolButton
 
 from napari_scalescope.analysis import TileMap
 from napari_scalescope.analysis.tile_map import MapClass
