@@ -31,7 +31,9 @@ def run(bank: Bank, final: bool) -> dict[str, Any]:
     sets: dict[str, Any] = {}
     for task, features in _tasks(bank, final):
         say(f"probing {task.name}")
-        weights = resample(task.labels, task.items)
+        tested = np.unique(np.concatenate([test for _, test in task.folds]))
+        labels = task.labels[tested]
+        weights = resample(labels, task.items)
         scores: dict[str, dict[str, Score]] = {metric: {} for metric in METRICS}
         details: dict[str, dict[str, Any]] = {}
         for name, vectors in features.items():
@@ -40,12 +42,12 @@ def run(bank: Bank, final: bool) -> dict[str, Any]:
                 tallies = evaluate(vectors, task)
             for metric, tally in tallies.items():
                 scores[metric][name] = balanced_accuracy(
-                    tally.right, tally.tries, task.labels, weights
+                    tally.right[tested], tally.tries[tested], labels, weights
                 )
             details[name] = {k: v for tally in tallies.values() for k, v in tally.details.items()}
-        values, counts = np.unique(task.labels, return_counts=True)
+        values, counts = np.unique(labels, return_counts=True)
         sets[task.name] = {
-            "n": len(task.labels),
+            "n": len(labels),
             "classes": dict(zip(values.tolist(), counts.tolist(), strict=True)),
             "folds": len(task.folds),
             "note": task.note,
