@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +26,14 @@ def test_mosaic_at_token_resolution(
     assert made.at(x + 1, y + 1) == pytest.approx(8.0)
     assert made.at(1, 1) is None
     assert made.at(-5, 0) is None
+
+
+@pytest.mark.parametrize(("block", "words"), [(-1, "Last block,"), (-2, "Last block but 1,")])
+def test_the_legend_names_the_block(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray, block: int, words: str
+) -> None:
+    emb = replace(make_set(halves), provenance={"encoder": {"attention_block": block}})
+    assert attention_map(emb).legend.startswith(words)
 
 
 def test_mean_of_heads_and_single_heads(

@@ -184,7 +184,7 @@ def test_encoders(run: Callable[..., Any]) -> None:
     assert result.exit_code == 0
     assert "uni2-h" in result.stdout
     rows = {r["id"]: r for r in only_json(run("encoders", "--json"))["encoders"]}
-    assert rows["untrained"]["state"] == "built in"
+    assert rows["untrained"]["state"] == rows["builtin"]["state"] == "built in"
     assert rows["uni2-h"]["dim"] == 1536
 
 

@@ -6,13 +6,18 @@ import pytest
 from pydantic import ValidationError
 
 from napari_scalescope.encoders import DEFAULT_ENCODER, Entry, catalogue, find_entry
+from napari_scalescope.encoders.weights import availability, find_weights
 from napari_scalescope.errors import EncoderError
 
 
 def test_the_default_needs_no_download() -> None:
     entry = catalogue()[DEFAULT_ENCODER]
-    assert entry.seed is not None
-    assert not entry.trained
+    assert entry.trained
+    assert availability(entry, None) == "built in"
+    weights = find_weights(entry, None)
+    assert weights is not None
+    assert weights.stat().st_size < 16e6
+    assert (weights.parent / "MODEL_CARD.md").is_file()
 
 
 def test_by_name_in_any_case() -> None:
@@ -38,7 +43,7 @@ def test_an_unknown_name_suggests_close_ones() -> None:
     ],
 )
 def test_entries_that_contradict_themselves_are_refused(change: dict[str, object]) -> None:
-    good = catalogue()[DEFAULT_ENCODER].model_dump()
+    good = catalogue()["untrained"].model_dump()
     Entry.model_validate(good)
     with pytest.raises(ValidationError):
         Entry.model_validate({**good, **change})
@@ -46,7 +51,7 @@ def test_entries_that_contradict_themselves_are_refused(change: dict[str, object
 
 def test_gated_encoders_name_their_place_and_licence() -> None:
     for entry in catalogue().values():
-        if entry.trained:
+        if entry.trained and entry.packaged is None:
             assert entry.hub
             assert entry.licence
             assert entry.files[0].endswith(".safetensors")

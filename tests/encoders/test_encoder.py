@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_scalescope.encoders import Encoder, load_encoder
+from napari_scalescope.encoders import Encoder, catalogue, load_encoder
 from napari_scalescope.errors import EncoderError
 
 
@@ -133,3 +133,21 @@ def test_identity_changes_with_whatever_changes_a_vector(untrained: Encoder) -> 
     other = load_encoder("untrained", device="cpu", precision="bf16")
     assert untrained.identity != other.identity
     assert set(untrained.identity) >= {"weights_sha256", "precision", "embedding", "mean", "std"}
+
+
+def test_attention_is_of_the_block_the_catalogue_names(
+    tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = catalogue()["builtin"]
+    assert entry.attention_block == -2
+    encoder = load_encoder("builtin", device="cpu", precision="fp32")
+    shown = encoder.encode(tiles).attention
+    last = entry.model_copy(update={"attention_block": -1})
+    monkeypatch.setattr(encoder, "entry", last)
+    other = encoder.encode(tiles).attention
+    assert shown is not None
+    assert other is not None
+    assert shown.shape == other.shape == (len(tiles), 4, 14, 14)
+    assert np.abs(shown - other).max() > 1e-3
+    # of one block both are what is left of a sum of 1
+    assert (shown.sum((2, 3)) <= 1 + 1e-5).all()

@@ -19,7 +19,9 @@ def attention_map(
     normalise: Literal["uniform", "tile"] = "uniform",
     tiles: npt.ArrayLike | None = None,
 ) -> TileMap:
-    """Attention of CLS to the patch tokens in the last block, at token resolution.
+    """Attention of CLS to the patch tokens, at token resolution.
+
+    Of the last block, unless the catalogue names another one for the encoder.
 
     Parameters
     ----------
@@ -71,8 +73,14 @@ def attention_map(
         unit=unit,
         limits=spread(raster),
         colormap="inferno",
-        legend=f"Last block, CLS to patch tokens, {which}; {legend}. "
+        legend=f"{_block(emb)}, CLS to patch tokens, {which}; {legend}. "
         "Colours span the 1st to 99th percentile.",
         mpp=emb.grid.mpp,
         smooth=True,
     )
+
+
+def _block(emb: EmbeddingSet) -> str:
+    """Which block the attention is of."""
+    before = -1 - int(emb.provenance.get("encoder", {}).get("attention_block", -1))
+    return "Last block" if before == 0 else f"Last block but {before}"

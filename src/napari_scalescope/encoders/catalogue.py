@@ -13,7 +13,7 @@ from ..errors import EncoderError
 Rgb = tuple[float, float, float]
 
 #: The encoder that is chosen where the user chose none.
-DEFAULT_ENCODER = "untrained"
+DEFAULT_ENCODER = "builtin"
 
 
 class PrefixTokens(BaseModel):
@@ -42,6 +42,8 @@ class Entry(BaseModel):
     seed: int | None = None
     hub: str | None = None
     files: tuple[str, ...] = ()
+    packaged: str | None = None
+    attention_block: Annotated[int, Field(lt=0)] = -1
     input_px: Annotated[int, Field(gt=0)]
     mean: Rgb
     std: Rgb
@@ -65,7 +67,7 @@ class Entry(BaseModel):
             raise ValueError(f"{self.id}: dim {self.dim} is not {vectors} x {self.token_dim}")
         if self.input_px % self.patch_px:
             raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
-        if self.seed is None and not self.files:
+        if self.seed is None and not self.files and self.packaged is None:
             raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
         return self
 

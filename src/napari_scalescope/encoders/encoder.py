@@ -33,8 +33,8 @@ class Encoding:
     patch_tokens : (n, g, g, d) float32 or None
         Patch tokens after the final norm, rows from the top. Registers are not among them.
     attention : (n, heads, g, g) float32 or None
-        Softmax attention of the last block from CLS to each patch token. What is missing to a
-        sum of 1 went to CLS itself and the registers.
+        Softmax attention from CLS to each patch token, of the block the catalogue names, the last
+        one for most. What is missing to a sum of 1 went to CLS itself and the registers.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -120,12 +120,13 @@ class Encoder:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything about the encoder that would change a vector."""
+        """Everything about the encoder that would change a vector or an attention map."""
         return {
             "encoder": self.entry.id,
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
             "embedding": self.entry.embedding,
+            "attention_block": self.entry.attention_block,
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
         }
@@ -194,7 +195,7 @@ class Encoder:
             x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
             row = None
             if "attention" in keep:
-                with AttentionTap(self._model) as tap:
+                with AttentionTap(self._model, self.entry.attention_block) as tap:
                     tokens = forward_tokens(self._model, x)
                     row = tap.cls_row()
             else:

@@ -19,7 +19,7 @@ Availability = Literal["built in", "on this machine", "needs its weights", "need
 
 def availability(entry: Entry, folder: Path | None) -> Availability:
     """Whether an encoder can be used now, and if not, what it lacks."""
-    if entry.seed is not None:
+    if entry.seed is not None or entry.packaged is not None:
         return "built in"
     if find_weights(entry, folder) is not None:
         return "on this machine"
@@ -29,9 +29,11 @@ def availability(entry: Entry, folder: Path | None) -> Availability:
 def find_weights(entry: Entry, folder: Path | None) -> Path | None:
     """The file with an encoder's weights on this machine, without asking any network.
 
-    Looked for in order: ``<folder>/<id>.safetensors`` (or .bin, .pth, .pt), any of the names it
-    has on the hub inside ``<folder>/<id>/``, and the hub's own cache.
+    Looked for in order: inside the package, ``<folder>/<id>.safetensors`` (or .bin, .pth, .pt),
+    any of the names it has on the hub inside ``<folder>/<id>/``, and the hub's own cache.
     """
+    if entry.packaged is not None:
+        return Path(__file__).parent / entry.packaged
     if folder is not None:
         places = [folder / f"{entry.id}{suffix}" for suffix in SUFFIXES]
         places += [folder / entry.id / name for name in entry.files]
@@ -154,8 +156,9 @@ def random_state(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     """Weights for an untrained model: the same numbers on every machine and version.
 
     Matrices are normal with variance 1 / fan-in (LeCun et al. 1998), which keeps signals at the
-    same size through the layers; biases are 0 and norms 1. numpy's ``RandomState`` is used
-    because its stream is frozen, which torch's and numpy's newer generators do not promise.
+    same size through the layers; biases and means are 0, other vectors (of norms, variances) 1.
+    numpy's ``RandomState`` is used because its stream is frozen, which torch's and numpy's newer
+    generators do not promise.
     """
     import numpy as np
     import torch
@@ -164,9 +167,9 @@ def random_state(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
     state = {}
     for name, tensor in model.state_dict().items():
         shape = tuple(tensor.shape)
-        if name.endswith("bias"):
+        if name.endswith(("bias", "running_mean", "num_batches_tracked")):
             values = np.zeros(shape)
-        elif "norm" in name:
+        elif len(shape) == 1:
             values = np.ones(shape)
         elif name in ("cls_token", "pos_embed", "reg_token"):
             values = source.standard_normal(shape) * 0.02
