@@ -30,6 +30,7 @@ class ArrayReader:
         self.levels = levels
         self.sizes = tuple(level.shape[1::-1] for level in levels)
         self.chunks = tuple((256, 256) for _ in levels)
+        self.doubts: list[str] = []
         self.delay_s = delay_s
         self.broken = broken
         self.reads: list[tuple[int, int, int, int, int]] = []

@@ -79,7 +79,12 @@ def test_an_error_reaches_the_caller_and_is_not_remembered() -> None:
     assert cache.get("a", lambda: chunk(9))[0, 0, 0] == 9
 
 
-def test_a_tile_pass_decodes_every_piece_once(tmp_path: object) -> None:
+@pytest.mark.parametrize(
+    ("compression", "mpp", "reduce"), [("deflate", 0.73, 1), ("jpeg", 0.73, 1), ("jpeg", 1.1, 2)]
+)
+def test_a_tile_pass_decodes_every_piece_once(
+    tmp_path: object, compression: str, mpp: float, reduce: int
+) -> None:
     from pathlib import Path
 
     from napari_scalescope.geometry import TileGrid
@@ -88,21 +93,22 @@ def test_a_tile_pass_decodes_every_piece_once(tmp_path: object) -> None:
     from .conftest import smooth_picture, write_pyramid
 
     path = Path(str(tmp_path)) / "a.tif"
-    write_pyramid(path, smooth_picture(1000, 900), tile=128, levels=1, compression="deflate")
+    write_pyramid(path, smooth_picture(1000, 900), tile=128, levels=1, compression=compression)
     with open_slide(path) as slide:
-        decoded: list[tuple[int, int, int]] = []
+        decoded: list[tuple[int, ...]] = []
         reader = slide.reader
         decode = reader._decode
 
-        def counted(page: object, level: int, row: int, col: int) -> np.ndarray:
-            decoded.append((level, row, col))
-            return decode(page, level, row, col)
+        def counted(*piece: int) -> np.ndarray:
+            decoded.append(piece)
+            return decode(*piece)
 
         reader._decode = counted
-        grid = TileGrid.cover(slide, 0.73, 96, 61)
+        grid = TileGrid.cover(slide, mpp, 96, 61)
         tiles = sum(len(b.tiles) for b in read_tiles(slide, grid, threads=4))
     assert tiles == grid.rows * grid.cols
     assert len(decoded) == len(set(decoded)) == 8 * 8
+    assert {piece[-1] for piece in decoded} == {reduce}
 
 
 def test_assemble_across_pieces() -> None:

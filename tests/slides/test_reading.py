@@ -51,18 +51,50 @@ def test_what_is_outside_is_white(slide: Any, x: int, y: int) -> None:
         )
 
 
-@pytest.mark.parametrize("mpp", [0.5, 0.71, 1.0, 1.9, 3.3])
-def test_reduction_is_antialiased(slide: Any, mpp: float) -> None:
+@pytest.fixture
+def flat_jpeg(tiff: Callable[..., Any]) -> Any:
+    """One level only, so that whatever is coarser is decoded smaller."""
+    path, _ = tiff(w=701, h=503, levels=1, mpp=0.5)
+    with open_slide(path) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("reduce", [2, 4, 8])
+def test_a_level_decoded_smaller_is_the_mean_of_its_pixels(flat_jpeg: Any, reduce: int) -> None:
+    assert flat_jpeg.reduction_for(0, reduce) == reduce
+    assert flat_jpeg.reduction_for(0, reduce * 1.9) == reduce
+    w, h = 701 // reduce, 503 // reduce
+    whole = flat_jpeg.read_level(0, 0, 0, w * reduce, h * reduce).astype(float)
+    mean = whole.reshape(h, reduce, w, reduce, 3).mean((1, 3))
+    small = flat_jpeg.read_level(0, 0, 0, w, h, reduce)
+    assert np.abs(small - mean).mean() < 0.6
+    # a window across pieces and over the edge
+    part = flat_jpeg.read_level(0, w - 30, 20, 50, 40, reduce)
+    np.testing.assert_array_equal(part[:, :30], small[20:60, w - 30 :])
+    assert (part[:, 30:] == 255).all()
+
+
+def test_what_is_not_jpeg_is_never_decoded_smaller(slide: Any) -> None:
+    assert slide.reduction_for(0, 16) == 1
+    with pytest.raises(ValueError, match="fraction"):
+        slide.read_level(0, 0, 0, 10, 10, 2)
+
+
+@pytest.mark.parametrize("name", ["slide", "flat_jpeg"])
+@pytest.mark.parametrize("mpp", [0.5, 0.71, 1.0, 1.9, 3.3, 8.1])
+def test_reduction_is_antialiased(request: pytest.FixtureRequest, name: str, mpp: float) -> None:
     """Against the mean over each output pixel's footprint, the definition of area sampling."""
-    size = (40, 30)
+    slide = request.getfixturevalue(name)
+    size = (40, 30) if mpp < 4 else (32, 24)
     scale = mpp / 0.5
     box = (57.25, 33.5, size[0] * scale, size[1] * scale)
     pixels = slide.read(box, mpp=mpp).astype(float)
     whole = slide.read_level(0, 0, 0, *slide.dimensions).astype(float)
-    ys = (box[1] + (np.arange(30 * 16) + 0.5) * scale / 16).astype(int)
-    xs = (box[0] + (np.arange(40 * 16) + 0.5) * scale / 16).astype(int)
+    w, h = size
+    ys = (box[1] + (np.arange(h * 16) + 0.5) * scale / 16).astype(int)
+    xs = (box[0] + (np.arange(w * 16) + 0.5) * scale / 16).astype(int)
     fine = whole[ys[:, None], xs[None]]
-    area = fine.reshape(30, 16, 40, 16, 3).mean((1, 3))
+    area = fine.reshape(h, 16, w, 16, 3).mean((1, 3))
     assert np.abs(pixels - area).mean() < 1.5
 
 

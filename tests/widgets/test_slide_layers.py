@@ -11,7 +11,13 @@ import pytest
 
 from napari_scalescope.slides.pyramid import CHUNK
 from napari_scalescope.widgets.coordinator import Coordinator
-from napari_scalescope.widgets.layers import SlideKeeper, pyramid_of, slide_layer, slide_of
+from napari_scalescope.widgets.layers import (
+    SlideKeeper,
+    pyramid_of,
+    slide_layer,
+    slide_layers,
+    slide_of,
+)
 
 from ..slides.conftest import smooth_picture
 from ..slides.memory import memory_slide
@@ -78,6 +84,22 @@ def test_what_arrives_before_anybody_looks_is_drawn_too(
     look_closely(viewer, layer)
     assert pyramid_of(layer).wait(10)  # all of it is there before Qt has its next turn
     qtbot.waitUntil(lambda: is_sharp(layer), timeout=5000)
+
+
+def test_what_cannot_be_read_is_said_once(
+    keeper: Any, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(slide_layers, "show_warning", said.append)
+    broken = (100, 100, CHUNK, 10)  # over two tiles
+    slide = memory_slide(smooth_picture(CHUNK * 6, CHUNK * 5), broken=broken)
+    layer = shown(viewer, slide)
+    qtbot.waitUntil(lambda: keeper.sharp)
+    look_closely(viewer, layer)
+    qtbot.waitUntil(lambda: bool(said))
+    qtbot.waitUntil(lambda: keeper.sharp)
+    qtbot.wait(150)
+    assert said == ["memory is damaged. Make it again. What cannot be read is hatched."]
 
 
 def test_slides_outlive_the_session(hub: Any, viewer: Any, qtbot: Any) -> None:

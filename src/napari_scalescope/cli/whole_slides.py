@@ -75,6 +75,7 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
                     sets.append(row)
                     if row["tiles"] and row["tiles"] == row["unreadable"]:
                         failed.append(_failure(path, _all_damaged(row)))
+                doubts += [{"slide": str(path), "warning": w} for w in slide.reader.doubts]
         except ScaleScopeError as error:
             failed.append(_failure(path, error))
     return {"out": str(request.out), "sets": sets, "warnings": doubts, "failed": failed}

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,8 @@ class Reader(Protocol):
     properties: Mapping[str, Any]
     #: Names of label, macro and thumbnail images: metadata, never levels.
     associated: tuple[str, ...]
+    #: What was read so far although it is damaged, each a sentence; grows while reading.
+    doubts: list[str]
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
         """The pixels (h, w, 3) of a window that lies inside a level, in level pixels."""
@@ -66,6 +68,21 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Give back file handles; reading afterwards is an error."""
+        ...
+
+
+@runtime_checkable
+class ReducingReader(Reader, Protocol):
+    """A format whose pieces can be decoded smaller than they are stored, which is faster."""
+
+    #: By how much, for every level: powers of two, ascending.
+    reductions: tuple[tuple[int, ...], ...]
+
+    def read_reduced(self, level: int, by: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """As `read`, in pixels of the level reduced.
+
+        It has ``width // by`` by ``height // by`` of them, each the mean of what it covers.
+        """
         ...
 
 
@@ -98,9 +115,11 @@ class Slide:
     levels: tuple[Level, ...] = field(init=False)
     #: What the file itself says, whatever was set since.
     stated: Resolution = field(init=False)
+    _reducing: ReducingReader | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.stated = self.resolution
+        self._reducing = self.reader if isinstance(self.reader, ReducingReader) else None
         size0 = self.reader.sizes[0]
         self.levels = tuple(
             Level(*size, level_downsample(size0, size), chunk)
@@ -165,7 +184,14 @@ class Slide:
                 best = i
         return best
 
-    def read_level(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+    def reduction_for(self, level: int, downsample: float) -> int:
+        """By how much a level can be decoded smaller and still be as fine as ``downsample``."""
+        if self._reducing is None:
+            return 1
+        room = downsample * 1.001 / self.levels[level].downsample
+        return max((f for f in self._reducing.reductions[level] if f <= room), default=1)
+
+    def read_level(self, level: int, x: int, y: int, w: int, h: int, reduce: int = 1) -> Pixels:
         """Pixels (h, w, 3) uint8 of a window of a level; white where it leaves the slide.
 
         Parameters
@@ -173,18 +199,27 @@ class Slide:
         level : int
             Index into `levels`.
         x, y, w, h : int
-            Upper left corner and size in pixels of that level.
+            Upper left corner and size in pixels of that level, or of that level reduced.
+        reduce : int
+            One of the reductions the file allows for that level: it is decoded so much smaller.
         """
         info = self.levels[level]
         x0, y0 = max(x, 0), max(y, 0)
-        x1, y1 = min(x + w, info.width), min(y + h, info.height)
+        x1, y1 = min(x + w, info.width // reduce), min(y + h, info.height // reduce)
         if (x0, y0, x1, y1) == (x, y, x + w, y + h):
-            return self.reader.read(level, x, y, w, h)
+            return self._inside(level, x, y, w, h, reduce)
         out = np.full((h, w, 3), BACKGROUND, np.uint8)
         if x1 > x0 and y1 > y0:
-            part = self.reader.read(level, x0, y0, x1 - x0, y1 - y0)
+            part = self._inside(level, x0, y0, x1 - x0, y1 - y0, reduce)
             out[y0 - y : y1 - y, x0 - x : x1 - x] = part
         return out
+
+    def _inside(self, level: int, x: int, y: int, w: int, h: int, reduce: int) -> Pixels:
+        if reduce == 1:
+            return self.reader.read(level, x, y, w, h)
+        if self._reducing is None or reduce not in self._reducing.reductions[level]:
+            raise ValueError(f"level {level} is not decoded at a fraction of 1/{reduce}")
+        return self._reducing.read_reduced(level, reduce, x, y, w, h)
 
     def read(
         self,
@@ -193,6 +228,9 @@ class Slide:
         size: tuple[int, int] | None = None,
     ) -> Pixels:
         """Pixels of any box at any resolution, resampled with antialiasing.
+
+        From the nearest finer level, decoded smaller where that is possible (a box filter), with
+        the cubic kernel of `resample`.
 
         Parameters
         ----------
@@ -215,8 +253,10 @@ class Slide:
         if size is None:
             scale = 1.0 if mpp is None else mpp / self.require_mpp()
             size = (max(1, round(box.w / scale)), max(1, round(box.h / scale)))
-        level = self.level_for(min(box.w / size[0], box.h / size[1]))
-        d = self.levels[level].downsample
+        wanted = min(box.w / size[0], box.h / size[1])
+        level = self.level_for(wanted)
+        reduce = self.reduction_for(level, wanted)
+        d = self.levels[level].downsample * reduce
         # Taps of the resampling kernel reach this far beyond the box, in level pixels.
         reach = math.ceil(2 * max(1.0, box.w / d / size[0], box.h / d / size[1])) + 1
         x0, y0 = math.floor(box.x / d) - reach, math.floor(box.y / d) - reach
@@ -231,7 +271,7 @@ class Slide:
                     self.read((box.x, box.y + cut, box.w, box.h - cut), size=(size[0], lower)),
                 ]
             )
-        window = self.read_level(level, x0, y0, x1 - x0, y1 - y0)
+        window = self.read_level(level, x0, y0, x1 - x0, y1 - y0, reduce)
         inside = (box.x / d - x0, box.y / d - y0, box.x1 / d - x0, box.y1 / d - y0)
         return resample(window, inside, size)
 

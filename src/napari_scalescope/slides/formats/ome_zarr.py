@@ -62,6 +62,7 @@ class OmeZarrReader:
             "axes": self._axes,
         }
         self.associated: tuple[str, ...] = ()
+        self.doubts: list[str] = []
 
     def _check(self, path: Path) -> None:
         first = self._levels[0]

@@ -58,6 +58,7 @@ class OpenSlideReader:
         vendor = str(self.properties.get("openslide.vendor"))
         self.format = _FORMATS.get(vendor, vendor)
         self.associated: tuple[str, ...] = tuple(slide.associated_images)
+        self.doubts: list[str] = []
         # openslide invents downsamples from sizes; places are asked for in level-0 pixels of them.
         self._downsamples = tuple(slide.level_downsamples)
         self._as_ycc = vendor == "dicom" and _jpeg_taken_for_rgb(path)

@@ -31,6 +31,7 @@ class PictureReader:
             self.properties: Mapping[str, Any] = {"mode": image.mode}
             self._dpi = image.info.get("dpi")
         self.associated: tuple[str, ...] = ()
+        self.doubts: list[str] = []
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
         """Pixels (h, w, 3) of a window inside the picture."""

@@ -20,6 +20,7 @@ from ..chunks import ChunkCache, assemble
 from ..resolution import UM_PER, Statement
 from ..slide import BACKGROUND, Pixels
 from .handle import Handle
+from .jpeg import JpegPieces
 
 _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
@@ -28,6 +29,10 @@ _FORMATS: Mapping[str, str] = {
     "ventana": "Ventana BIF",
     "philips_tiff": "Philips TIFF",
 }
+
+
+#: More pieces than this are not named: it is the file that is damaged, then.
+DOUBTS = 100
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,14 @@ class TiffReader:
         }
         self.sizes = tuple(self._tiff.level_dimensions)
         self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in self._areas[0].pages)
+        self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
+        self.reductions = self._find_reductions()
         tif = self._tiff.ts_tifffile
         vendor = str(parsed.get("tiffslide.vendor"))
         self.format = "OME-TIFF" if tif.is_ome else _FORMATS.get(vendor, "TIFF")
         index = int(parsed["tiffslide.series-index"])
         self.associated = tuple(s.name.lower() for s in tif.series[index + 1 :] if s.name)
+        self.doubts: list[str] = []
         self._handle: Handle | None = Handle(path)
 
     def _find_areas(self, properties: Mapping[str, Any]) -> list[_Area]:
@@ -117,7 +125,17 @@ class TiffReader:
                     "Copy the file again from its source.",
                 )
 
+    def _find_reductions(self) -> tuple[tuple[int, ...], ...]:
+        """Of every level; none where several areas would have to be placed at a fraction."""
+        if len(self._areas) > 1 or any(o != (0, 0) for o in self._areas[0].offsets):
+            return tuple(() for _ in self.sizes)
+        return tuple(() if jpeg is None else jpeg.factors for jpeg in self._jpeg[0])
+
     # --- pixels ---
+
+    def read_reduced(self, level: int, by: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """Pixels (h, w, 3) of a window inside a level decoded smaller than it is stored."""
+        return self._read_area(0, level, x, y, w, h, by)
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
         """Pixels (h, w, 3) of a window inside a level."""
@@ -134,30 +152,37 @@ class TiffReader:
                 )
         return out
 
-    def _read_area(self, area: int, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+    def _read_area(
+        self, area: int, level: int, x: int, y: int, w: int, h: int, reduce: int = 1
+    ) -> Pixels:
         page = self._areas[area].pages[level]
         return assemble(
             x,
             y,
             w,
             h,
-            (page.chunks[1], page.chunks[0]),
+            (page.chunks[1] // reduce, page.chunks[0] // reduce),
             lambda row, col: self._cache.get(
-                (area, level, row, col), lambda: self._decode(page, level, row, col)
+                (area, level, row, col, reduce),
+                lambda: self._decode(area, level, row, col, reduce),
             ),
         )
 
-    def _decode(self, page: Any, level: int, row: int, col: int) -> Pixels:
+    def _decode(self, area: int, level: int, row: int, col: int, reduce: int) -> Pixels:
+        page, jpeg = self._areas[area].pages[level], self._jpeg[area][level]
         index = row * -(-page.imagewidth // page.chunks[1]) + col
         offset, count = page.dataoffsets[index], page.databytecounts[index]
         if not count:
             # Sparse files leave out pieces that were not scanned. It is glass, not black tissue.
-            return np.full((*page.chunks[:2], 3), BACKGROUND, np.uint8)
+            h, w = (side // reduce for side in page.chunks[:2])
+            return np.full((h, w, 3), BACKGROUND, np.uint8)
         handle = self._handle
         if handle is None:
             raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
         try:
             data = handle.read(offset, count)
+            if jpeg is not None:
+                return self._decode_jpeg(jpeg, data, reduce, level, row, col)
             pixels = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )[0][0]
@@ -172,6 +197,22 @@ class TiffReader:
         if pixels.shape[-1] == 1:
             pixels = np.repeat(pixels, 3, axis=-1)
         return np.ascontiguousarray(pixels[..., :3])
+
+    def _decode_jpeg(
+        self, jpeg: JpegPieces, data: bytes, reduce: int, level: int, row: int, col: int
+    ) -> Pixels:
+        try:
+            return jpeg.decode(data, reduce)
+        except ValueError as error:
+            # Some scanners write what a strict decoder complains of; and of what a flipped bit
+            # spoilt, much is still right. It is shown, and said.
+            pixels = jpeg.decode(data, reduce, strict=False)
+            if len(self.doubts) < DOUBTS:
+                self.doubts.append(
+                    f"{self._path.name}: piece ({row}, {col}) of level {level} is damaged and may "
+                    f"look wrong ({error})."
+                )
+            return pixels
 
     def close(self) -> None:
         """Close the file."""

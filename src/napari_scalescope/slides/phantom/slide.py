@@ -70,6 +70,7 @@ class PhantomReader:
         depth = max(0, math.ceil(math.log2(max(size) / COARSEST)))
         self.sizes = tuple((-(-size[0] // 2**k), -(-size[1] // 2**k)) for k in range(depth + 1))
         self.chunks = tuple((BLOCK, BLOCK) for _ in self.sizes)
+        self.doubts: list[str] = []
         self.properties: Mapping[str, Any] = {
             "phantom.width": size[0],
             "phantom.height": size[1],

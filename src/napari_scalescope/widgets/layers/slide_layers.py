@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_warning
 from qtpy.QtCore import QTimer
 
 from ...geometry import Placement
@@ -63,6 +64,7 @@ class Sharpener:
         self.pyramid = pyramid
         self._layer = layer
         self._seen = 0
+        self._told = False
         self._timer = QTimer()
         self._timer.setInterval(interval_ms)
         self._timer.timeout.connect(self._look)
@@ -79,9 +81,17 @@ class Sharpener:
         arrived = self.pyramid.arrived
         if arrived != self._seen:
             self._seen = arrived
+            self._tell()
             self._layer.refresh(extent=False, thumbnail=False, highlight=False)
         elif idle:
             self._timer.stop()
+
+    def _tell(self) -> None:
+        """Say once that what is shown is not all that is on the slide."""
+        trouble = [*self.pyramid.problems, *self.pyramid.slide.reader.doubts]
+        if trouble and not self._told:
+            self._told = True
+            show_warning(f"{trouble[0]} What cannot be read is hatched.")
 
     def close(self) -> None:
         """Stop looking."""
