@@ -30,8 +30,7 @@ import numpy.typing as npt
 
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import open_slide, read_tiles
-from napari_scalescope.slides.tiles import MIN_TISSUE, block_order
-from napari_scalescope.slides.tissue import tissue_mask
+from napari_scalescope.slides.tiles import block_order
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 SLIDES = (("JP2K-33003-1_crop.svs", 0.5), ("CMU-1-Small-Region.svs", 1.0))
@@ -53,8 +52,7 @@ class Task:
     def of(cls, path: Path, mpp: float, threads: int) -> Task:
         with open_slide(path) as slide:
             grid = TileGrid.cover(slide, mpp, TILE_PX)
-            share = tissue_mask(slide).share(grid)
-            tiles = block_order(np.argwhere(share >= MIN_TISSUE))
+            tiles = block_order(grid.all_tiles())
             level = slide.level_for(mpp / slide.require_mpp())
             info = slide.levels[level]
         side = round(grid.footprint / info.downsample)
