@@ -32,9 +32,9 @@ from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import open_slide, read_tiles
 from napari_scalescope.slides.tiles import block_order
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+from .encoder_quality.data import SHARED, TILE_PX
+
 SLIDES = (("JP2K-33003-1_crop.svs", 0.5), ("CMU-1-Small-Region.svs", 1.0))
-TILE_PX = 224
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,22 @@ def write_pyramid(
     return pyramid
 
 
+def spoil_piece(path: Path, piece: int, how: Callable[[bytearray], None]) -> None:
+    """Change the stored bytes of one piece of a TIFF's first page, in place and at their length."""
+    with tifffile.TiffFile(path) as tif:
+        page = tif.pages[0]
+        start, count = page.dataoffsets[piece], page.databytecounts[piece]
+    content = bytearray(path.read_bytes())
+    part = content[start : start + count]
+    how(part)
+    content[start : start + count] = part
+    path.write_bytes(content)
+
+
+def zeroed(part: bytearray) -> None:
+    part[:] = bytes(len(part))
+
+
 @pytest.fixture
 def tiff(tmp_path: Path) -> Callable[..., tuple[Path, list[Pixels]]]:
     """Make a pyramidal TIFF: ``tiff(w, h, **options) -> (path, levels)``."""

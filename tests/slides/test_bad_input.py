@@ -16,7 +16,7 @@ import tifffile
 from napari_scalescope.errors import ResolutionError, SlideError
 from napari_scalescope.slides import formats, open_slide
 
-from .conftest import smooth_picture
+from .conftest import smooth_picture, spoil_piece, zeroed
 
 
 def refused(path: Path) -> SlideError:
@@ -103,12 +103,7 @@ def test_a_cut_tiff_does_not_open(tiff: Callable[..., Any], kept: int) -> None:
 
 def test_a_piece_that_cannot_be_decoded(tiff: Callable[..., Any]) -> None:
     path, _ = tiff()
-    with tifffile.TiffFile(path) as tif:
-        page = tif.pages[0]
-        offset, count = page.dataoffsets[1], page.databytecounts[1]
-    content = bytearray(path.read_bytes())
-    content[offset : offset + count] = b"\0" * count
-    path.write_bytes(content)
+    spoil_piece(path, 1, zeroed)
     with open_slide(path) as slide:
         slide.read_level(0, 0, 0, 100, 100)
         with pytest.raises(SlideError, match=r"slide.tif is damaged: piece \(0, 1\) of level 0"):

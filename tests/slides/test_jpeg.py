@@ -13,7 +13,7 @@ import tifffile
 from napari_scalescope.errors import SlideError
 from napari_scalescope.slides import open_slide
 
-from .conftest import smooth_picture
+from .conftest import smooth_picture, spoil_piece
 
 
 @pytest.mark.parametrize("photometric", ["rgb", "ycbcr"])
@@ -44,24 +44,13 @@ def test_grey(tmp_path: Path) -> None:
     assert (pixels[..., 0] == pixels[..., 2]).all()
 
 
-def spoilt(path: Path, piece: int, how: Callable[[bytearray], None]) -> None:
-    with tifffile.TiffFile(path) as tif:
-        page = tif.pages[0]
-        start, count = page.dataoffsets[piece], page.databytecounts[piece]
-    content = bytearray(path.read_bytes())
-    part = content[start : start + count]
-    how(part)
-    content[start : start + count] = part
-    path.write_bytes(content)
-
-
 def test_what_is_damaged_but_decodes_is_shown_and_said(tiff: Callable[..., Any]) -> None:
     path, _ = tiff(levels=1)
 
     def end_early(part: bytearray) -> None:
         part[len(part) * 2 // 3 :] = b"\xff\xd9" + b"\0" * (len(part) - len(part) * 2 // 3 - 2)
 
-    spoilt(path, 1, end_early)
+    spoil_piece(path, 1, end_early)
     with open_slide(path) as slide:
         slide.read_level(0, 0, 0, 128, 128)
         assert slide.reader.doubts == []
@@ -77,7 +66,7 @@ def test_what_does_not_decode_is_an_error(tiff: Callable[..., Any]) -> None:
     def no_header(part: bytearray) -> None:
         part[:20] = b"\0" * 20
 
-    spoilt(path, 1, no_header)
+    spoil_piece(path, 1, no_header)
     with open_slide(path) as slide:
         for reduce in (1, 4):
             side = 128 // reduce

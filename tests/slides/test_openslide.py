@@ -14,6 +14,8 @@ from napari_scalescope.slides import open_slide
 from napari_scalescope.slides.formats import openslide as through_openslide
 from napari_scalescope.slides.formats.openslide import OpenSlideReader
 
+from .conftest import spoil_piece, zeroed
+
 pytest.importorskip("openslide")
 
 
@@ -29,15 +31,8 @@ def test_pixels_are_those_of_our_own_reader(tiff: Callable[..., Any]) -> None:
 
 
 def test_a_damaged_piece_does_not_spoil_the_others(tiff: Callable[..., Any]) -> None:
-    import tifffile
-
     path, _ = tiff(compression="jpeg", tile=256)
-    with tifffile.TiffFile(path) as tif:
-        page = tif.pages[0]
-        offset, count = page.dataoffsets[1], page.databytecounts[1]
-    content = bytearray(path.read_bytes())
-    content[offset : offset + count] = b"\0" * count
-    path.write_bytes(content)
+    spoil_piece(path, 1, zeroed)
     reader = OpenSlideReader(path)
     with pytest.raises(SlideError, match=r"damaged: piece \(0, 0\) of level 0"):
         reader.read(0, 0, 0, 400, 200)

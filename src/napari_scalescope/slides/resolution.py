@@ -101,6 +101,14 @@ class Resolution:
         return replace(self, mpp=possible(mpp), source=source)
 
 
+def as_number(value: object) -> float | None:
+    """The value of a tag as a number, None where it is none."""
+    try:
+        return None if value is None else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+
+
 def possible(mpp: float) -> float:
     """A resolution given by the user, if it is one at all.
 

@@ -21,7 +21,6 @@ Ints = npt.NDArray[np.int64]
 
 PAIRS = ((1, 2), (1, 4), (2, 4))
 MPPS = (1, 2, 4)
-#: A place is a tile of which this share is tissue.
 #: What is done to each scale's set of vectors before cosines are taken.
 TREATMENTS = ("raw", "centred", "standardised")
 TOPS = (1, 5)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
-from ..resolution import Statement
+from ..resolution import Statement, as_number
 from ..slide import BACKGROUND, Pixels
 
 _FORMATS: Mapping[str, str] = {
@@ -130,7 +130,7 @@ class OpenSlideReader:
     def statements(self) -> tuple[list[Statement], float | None]:
         """What openslide found on the resolution, and the objective's power."""
         x, y, power = (
-            _number(self.properties.get(f"openslide.{name}"))
+            as_number(self.properties.get(f"openslide.{name}"))
             for name in ("mpp-x", "mpp-y", "objective-power")
         )
         said = [] if x is None or y is None else [Statement(f"{self.format} metadata", x, y)]
@@ -154,10 +154,3 @@ def _from_ycc(pixels: Pixels) -> Pixels:
     from PIL import Image
 
     return np.asarray(Image.fromarray(pixels, "YCbCr").convert("RGB"))
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except ValueError:
-        return None

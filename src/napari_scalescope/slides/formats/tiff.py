@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
-from ..resolution import UM_PER, Statement
+from ..resolution import UM_PER, Statement, as_number
 from ..slide import BACKGROUND, Pixels
 from .handle import Handle
 from .jpeg import JpegPieces
@@ -26,11 +26,8 @@ _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
     "hamamatsu": "Hamamatsu NDPI",
     "leica": "Leica SCN",
-    "ventana": "Ventana BIF",
     "philips_tiff": "Philips TIFF",
 }
-
-
 #: More pieces than this are not named: it is the file that is damaged, then.
 DOUBTS = 100
 
@@ -226,22 +223,15 @@ class TiffReader:
         """What every tag says about the resolution, and the objective's power."""
         p = self.properties
         out = []
-        if (mpp := _number(p.get("aperio.MPP"))) is not None:
+        if (mpp := as_number(p.get("aperio.MPP"))) is not None:
             out.append(Statement("Aperio MPP", mpp, mpp))
         if p.get("tiffslide.vendor") == "leica" or self.format == "Philips TIFF":
-            x, y = _number(p.get("tiffslide.mpp-x")), _number(p.get("tiffslide.mpp-y"))
+            x, y = as_number(p.get("tiffslide.mpp-x")), as_number(p.get("tiffslide.mpp-y"))
             if x is not None and y is not None:
                 out.append(Statement(f"{self.format} metadata", x, y))
         out += _ome_statements(self._tiff.ts_tifffile.ome_metadata)
         out += _tiff_statements(self._areas[0].pages[0])
-        return out, _number(p.get("tiffslide.objective-power"))
-
-
-def _number(value: Any) -> float | None:
-    try:
-        return None if value is None else float(value)
-    except (TypeError, ValueError):
-        return None
+        return out, as_number(p.get("tiffslide.objective-power"))
 
 
 def _tiff_statements(page: Any) -> list[Statement]:
@@ -272,7 +262,7 @@ def _ome_statements(xml: str | None) -> list[Statement]:
         return []
     sides = []
     for axis in "XY":
-        size = _number(pixels.get(f"PhysicalSize{axis}"))
+        size = as_number(pixels.get(f"PhysicalSize{axis}"))
         unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         if size is None or unit is None:
             return []
