@@ -34,7 +34,7 @@ from napari_scalescope.slides.tiles import block_order
 
 from .encoder_quality.data import SHARED, TILE_PX
 
-SLIDES = (("JP2K-33003-1_crop.svs", 0.5), ("CMU-1-Small-Region.svs", 1.0))
+SLIDES = (("JP2K-33003-1_crop.svs", 0.5), ("her2st_C4.tif", 1.0))
 
 
 @dataclass(frozen=True)

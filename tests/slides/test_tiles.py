@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from napari_scalescope.errors import SlideError
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import read_tiles
-from napari_scalescope.slides.tiles import block_order, read_batches
+from napari_scalescope.slides.tiles import block_order, read_batches, rectangles
 
 from .conftest import smooth_picture
 from .memory import coloured_slide, memory_slide
@@ -32,10 +33,9 @@ def test_every_tile_comes_once_with_its_own_pixels(
         assert len(part.tiles) <= batch
         assert part.pixels.shape == (len(part.tiles), tile, tile, 3)
         seen += [tuple(t) for t in part.tiles.tolist()]
-        row, col = part.tiles[0]
-        np.testing.assert_array_equal(
-            part.pixels[0], slide.read(grid.box(int(row), int(col)), size=(tile, tile))
-        )
+        for pixels, (row, col) in zip(part.pixels, part.tiles.tolist(), strict=True):
+            alone = slide.read(grid.box(row, col), size=(tile, tile))
+            np.testing.assert_array_equal(pixels, alone)
     assert sorted(seen) == sorted(tuple(t) for t in grid.all_tiles().tolist())
 
 
@@ -53,6 +53,25 @@ def test_block_order_is_a_permutation_in_blocks() -> None:
     assert sorted(map(tuple, order.tolist())) == sorted(map(tuple, tiles.tolist()))
     blocks = [tuple(b) for b in (order // 16).tolist()]
     assert len(set(blocks)) == sum(a != b for a, b in pairwise(blocks)) + 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=60), st.integers(1, 4))
+def test_what_is_read_together_is_a_full_rectangle(cells: list[Any], side: int) -> None:
+    tiles = np.array(cells, np.int64).reshape(-1, 2)
+    found = rectangles(tiles, side)
+    assert sorted(k for part in found for k in part.ravel().tolist()) == list(range(len(tiles)))
+    for part in found:
+        rows, cols = tiles[part][..., 0], tiles[part][..., 1]
+        np.testing.assert_array_equal(rows - rows[0, 0], np.indices(part.shape)[0])
+        np.testing.assert_array_equal(cols - cols[0, 0], np.indices(part.shape)[1])
+        assert len(np.unique(rows // side)) == len(np.unique(cols // side)) == 1
+
+
+def test_neighbours_are_read_together() -> None:
+    slide = memory_slide(smooth_picture(640, 640))
+    grid = TileGrid.cover(slide, 0.5, 40)
+    list(read_tiles(slide, grid, threads=1))
+    assert len(slide.reader.reads) == 16  # of 256 tiles
 
 
 def test_tissue_only() -> None:
@@ -79,9 +98,10 @@ def test_a_damaged_tile_raises_or_is_reported() -> None:
 
 def test_memory_is_bounded_and_reading_runs_ahead() -> None:
     slide = memory_slide(smooth_picture(640, 640))
-    grid = TileGrid.cover(slide, 0.5, 64)
+    grid = TileGrid.cover(slide, 0.5, 32)
     reads = slide.reader.reads
-    feed = read_tiles(slide, grid, batch=10, threads=2)
+    apart = grid.all_tiles()[(grid.all_tiles() % 2 == 0).all(1)]  # each a read of its own
+    feed = read_tiles(slide, grid, apart, batch=10, threads=2)
     next(feed)
     time.sleep(0.3)
     assert 20 <= len(reads) <= 30  # the one in use and two ahead, of ten batches

@@ -16,7 +16,7 @@ import numpy as np
 from ..encoders.encoder import Encoder
 from ..geometry import IntArray, TileGrid
 from ..slides import MIN_TISSUE, Slide, TissueMask, tissue_mask
-from ..slides.tiles import read_batches
+from ..slides.tiles import block_order, read_batches
 from .embedding_set import EmbeddingSet, Part, TileState
 from .progress import Meter, Progress, reporter
 from .store import Store
@@ -58,7 +58,7 @@ def make_plan(
         for x in range(0, grid.cols, block):
             part = wanted[y : y + block, x : x + block]
             corner = np.array([y, x])
-            tissue = np.argwhere(part) + corner
+            tissue = block_order(np.argwhere(part) + corner)
             rest = np.argwhere(~part) + corner
             batches = tuple(tissue[i : i + batch] for i in range(0, len(tissue), batch))
             blocks.append(((y, x), rest, batches))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import ResolutionError
 from ..geometry import Box, level_downsample
+from .resample import Taps, mixed
 from .resolution import Resolution
 
 Pixels = npt.NDArray[np.uint8]
@@ -230,7 +230,7 @@ class Slide:
         """Pixels of any box at any resolution, resampled with antialiasing.
 
         From the nearest finer level, decoded smaller where that is possible (a box filter), with
-        the cubic kernel of `resample`.
+        the cubic kernel of `Taps.of`.
 
         Parameters
         ----------
@@ -247,33 +247,62 @@ class Slide:
         (h', w', 3) uint8
             h' and w' are the box divided by the scale, rounded, at least 1.
         """
-        from .resample import resample
-
         box = Box(*box)
         if size is None:
             scale = 1.0 if mpp is None else mpp / self.require_mpp()
             size = (max(1, round(box.w / scale)), max(1, round(box.h / scale)))
-        wanted = min(box.w / size[0], box.h / size[1])
+        return self._lattice((box.x,), (box.y,), box[2:], size)
+
+    def read_lattice(
+        self, xs: Sequence[float], ys: Sequence[float], side: float, px: int
+    ) -> Pixels:
+        """Square boxes in rows and columns, each exactly as `read` gives it.
+
+        What neighbours have in common is read and put together once.
+
+        Parameters
+        ----------
+        xs, ys : sequences of float
+            Left edges of the columns and upper edges of the rows, in level-0 pixels.
+        side : float
+            Of each box, in level-0 pixels.
+        px : int
+            Side of each box in pixels of the answer.
+
+        Returns
+        -------
+        (len(ys), len(xs), px, px, 3) uint8
+            A view of one picture in which the boxes stand side by side.
+        """
+        picture = self._lattice(xs, ys, (side, side), (px, px))
+        return picture.reshape(len(ys), px, len(xs), px, 3).swapaxes(1, 2)
+
+    def _lattice(
+        self,
+        xs: Sequence[float],
+        ys: Sequence[float],
+        extent: tuple[float, float],
+        size: tuple[int, int],
+    ) -> Pixels:
+        wanted = min(extent[0] / size[0], extent[1] / size[1])
         level = self.level_for(wanted)
         reduce = self.reduction_for(level, wanted)
         d = self.levels[level].downsample * reduce
-        # Taps of the resampling kernel reach this far beyond the box, in level pixels.
-        reach = math.ceil(2 * max(1.0, box.w / d / size[0], box.h / d / size[1])) + 1
-        x0, y0 = math.floor(box.x / d) - reach, math.floor(box.y / d) - reach
-        x1, y1 = math.ceil(box.x1 / d) + reach, math.ceil(box.y1 / d) + reach
-        if (x1 - x0) * (y1 - y0) > READ_AT_ONCE and size[1] > 1:
+        across, down = (
+            Taps.joined([Taps.of(start / d, length / d, n) for start in starts])
+            for starts, length, n in zip((xs, ys), extent, size, strict=True)
+        )
+        return self._mixed(level, reduce, across, down)
+
+    def _mixed(self, level: int, reduce: int, across: Taps, down: Taps) -> Pixels:
+        (x0, x1), (y0, y1) = across.span, down.span
+        if (x1 - x0) * (y1 - y0) > READ_AT_ONCE and len(down) > 1:
             # A slide without coarse levels: read in bands, so that memory stays bounded.
-            upper, lower = size[1] // 2, size[1] - size[1] // 2
-            cut = box.h * upper / size[1]
-            return np.concatenate(
-                [
-                    self.read((box.x, box.y, box.w, cut), size=(size[0], upper)),
-                    self.read((box.x, box.y + cut, box.w, box.h - cut), size=(size[0], lower)),
-                ]
-            )
+            half = len(down) // 2
+            bands = (down[:half], down[half:])
+            return np.concatenate([self._mixed(level, reduce, across, band) for band in bands])
         window = self.read_level(level, x0, y0, x1 - x0, y1 - y0, reduce)
-        inside = (box.x / d - x0, box.y / d - y0, box.x1 / d - x0, box.y1 / d - y0)
-        return resample(window, inside, size)
+        return mixed(window, across.moved(-x0), down.moved(-y0))
 
     def thumbnail(self, longest: int = 1000) -> Pixels:
         """The whole slide, its longest side ``longest`` pixels: (h', w', 3) uint8."""

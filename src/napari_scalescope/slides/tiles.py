@@ -20,6 +20,9 @@ from .tissue import TissueMask, tissue_mask
 
 #: A tile with a smaller share of tissue than this counts as background.
 MIN_TISSUE = 0.05
+#: Squares of so many by so many tiles are read together, where they are no longer than so many
+#: pixels: it bounds the memory of a thread.
+READ_TOGETHER, READ_TOGETHER_PX = 4, 1024
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,14 @@ def block_order(tiles: npt.ArrayLike, block: int = 16) -> IntArray:
     """The same tiles, in square blocks of ``block`` by ``block`` rather than in long rows.
 
     Neighbours share stored pieces of the slide. In blocks they are asked for while those pieces
-    are still decoded, however wide the slide is.
+    are still decoded, however wide the slide is; and within them by four by four, which are read
+    together.
     """
     tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
     row, col = tiles[:, 0], tiles[:, 1]
-    return tiles[np.lexsort((col, row, col // block, row // block))]
+    near = READ_TOGETHER
+    keys = (col, row, col // near, row // near, col // block, row // block)
+    return tiles[np.lexsort(keys)]
 
 
 def read_tiles(
@@ -114,44 +120,117 @@ def read_batches(
     works; more are never held. Closing the iterator drops what was not read yet.
     """
     threads = threads or min(8, os.cpu_count() or 1)
-
-    def read(row: int, col: int) -> Pixels | SlideError:
-        try:
-            return slide.read(grid.box(row, col), size=(grid.tile_px, grid.tile_px))
-        except UnreachableError:
-            raise
-        except SlideError as error:
-            if errors == "raise":
-                raise
-            return error
-
-    ahead: deque[tuple[IntArray, list[Future[Pixels | SlideError]]]] = deque()
+    ahead: deque[tuple[_Reading, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="scalescope-tiles") as pool:
 
         def submit(n: int) -> None:
             for part in islice(source, n):
-                ahead.append((part, [pool.submit(read, int(r), int(c)) for r, c in part]))
+                reading = _Reading(slide, grid, part, errors)
+                jobs = rectangles(part, _side(len(part), threads, grid.tile_px))
+                ahead.append((reading, [pool.submit(reading.read, job) for job in jobs]))
 
         source = iter(batches)
         try:
             submit(2)
             while ahead:
-                part, futures = ahead.popleft()
+                reading, futures = ahead.popleft()
                 submit(1)
-                yield _collect(part, [f.result() for f in futures], grid.tile_px)
+                for future in futures:
+                    future.result()
+                yield reading.batch()
         finally:
             for _, futures in ahead:
                 for future in futures:
                     future.cancel()
 
 
-def _collect(tiles: IntArray, results: list[Pixels | SlideError], px: int) -> TileBatch:
-    failed = tuple(
-        (int(r), int(c), result)
-        for (r, c), result in zip(tiles, results, strict=True)
-        if isinstance(result, SlideError)
-    )
-    good = [r for r in results if not isinstance(r, SlideError)]
-    kept = np.array([not isinstance(r, SlideError) for r in results], bool)
-    pixels = np.stack(good) if good else np.empty((0, px, px, 3), np.uint8)
-    return TileBatch(pixels, tiles[kept], failed)
+def rectangles(tiles: IntArray, side: int) -> list[IntArray]:
+    """Tiles that can be read together.
+
+    Parameters
+    ----------
+    tiles : (n, 2) int64
+        Rows and columns.
+    side : int
+        Each rectangle lies in one square of so many tiles, counted from the first of the grid.
+
+    Returns
+    -------
+    list of (rows, columns) int64
+        Positions in ``tiles``, each once: full rectangles, as they lie in the grid.
+    """
+    row, col = tiles[:, 0], tiles[:, 1]
+    order = np.lexsort((col, row, col // side, row // side))
+    runs: list[list[int]] = []  # neighbours in one row of one square
+    for k in order.tolist():
+        before = runs[-1][-1] if runs else None
+        if before is not None and (
+            row[k] == row[before] and col[k] == col[before] + 1 and col[k] % side
+        ):
+            runs[-1].append(k)
+        else:
+            runs.append([k])
+    found: list[list[list[int]]] = []
+    for run in runs:
+        above = found[-1][-1] if found else None
+        if above is not None and (
+            len(above) == len(run)
+            and col[above[0]] == col[run[0]]
+            and row[above[0]] + 1 == row[run[0]]
+            and row[run[0]] % side
+        ):
+            found[-1].append(run)
+        else:
+            found.append([run])
+    return [np.array(rows, np.int64) for rows in found]
+
+
+def _side(n: int, threads: int, tile_px: int) -> int:
+    """How many tiles high and wide to read at once: enough pieces for every thread to have one."""
+    side = READ_TOGETHER
+    while side > 1 and (2 * n < threads * side**2 or side * tile_px > READ_TOGETHER_PX):
+        side //= 2
+    return side
+
+
+class _Reading:
+    """A batch that is being read."""
+
+    def __init__(
+        self, slide: Slide, grid: TileGrid, tiles: IntArray, errors: Literal["raise", "report"]
+    ) -> None:
+        self._slide, self._grid, self._tiles, self._errors = slide, grid, tiles, errors
+        self._pixels = np.empty((len(tiles), grid.tile_px, grid.tile_px, 3), np.uint8)
+        self._failed: dict[int, SlideError] = {}
+
+    def read(self, which: IntArray) -> None:
+        """A rectangle of them, by their positions (rows, columns) in the batch."""
+        row, col = self._tiles[which[:, 0], 0], self._tiles[which[0], 1]
+        xs, ys = col * self._grid.pitch, row * self._grid.pitch
+        try:
+            self._pixels[which] = self._slide.read_lattice(
+                xs.tolist(), ys.tolist(), self._grid.footprint, self._grid.tile_px
+            )
+        except UnreachableError:
+            raise
+        except SlideError as error:
+            if which.size > 1:  # not all of them need be damaged
+                for k in which.ravel():
+                    self.read(np.array([[k]]))
+            elif self._errors == "raise":
+                raise
+            else:
+                self._failed[int(which[0, 0])] = error
+
+    def batch(self) -> TileBatch:
+        """What was read."""
+        failed = sorted(self._failed)
+        if not failed:
+            return TileBatch(self._pixels, self._tiles)
+        return TileBatch(
+            np.delete(self._pixels, failed, axis=0),
+            np.delete(self._tiles, failed, axis=0),
+            tuple(
+                (int(self._tiles[k, 0]), int(self._tiles[k, 1]), self._failed[k]) for k in failed
+            ),
+        )
