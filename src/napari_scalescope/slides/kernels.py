@@ -1,4 +1,7 @@
-"""The inner loops of `resample`, compiled when they are first needed and kept on disk."""
+"""Loops over pixels, compiled when they are first needed and kept on disk.
+
+They run without the interpreter's lock: whoever draws meanwhile does not wait for them.
+"""
 
 from __future__ import annotations
 
@@ -75,4 +78,30 @@ def mix(src, first_x, weights_x, first_y, weights_y):  # type: ignore[no-untyped
         turn(mixed[:, :n], half[y : y + n])
     out = np.empty((h_out, w_out, 3), np.uint8)
     mix_rows(half.reshape(h, -1), first_y, weights_y, out.reshape(h_out, -1))
+    return out
+
+
+@_compiled
+def shrink(src, by):  # type: ignore[no-untyped-def]
+    """(h, w, 3) uint8 made ``by`` times smaller: each pixel the mean of those it covers.
+
+    h and w are multiples of ``by``.
+    """
+    h, w = src.shape[0] // by, src.shape[1] // by
+    out = np.empty((h, w, 3), np.uint8)
+    total = np.empty(src.shape[1] * 3, np.uint32)
+    rows = src.reshape(src.shape[0], -1)
+    half, n = np.uint32(by * by // 2), np.uint32(by * by)
+    for y in range(h):
+        total[:] = 0
+        for j in range(by):
+            row = rows[y * by + j]
+            for i in range(len(total)):
+                total[i] += np.uint32(row[i])
+        for x in range(w):
+            for c in range(3):
+                value = half
+                for i in range(by):
+                    value += total[(x * by + i) * 3 + c]
+                out[y, x, c] = value // n
     return out

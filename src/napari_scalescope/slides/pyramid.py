@@ -8,6 +8,9 @@ count and has the viewer read again, sharper. The pyramid knows nothing of Qt an
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 from collections import OrderedDict
 from typing import Any
@@ -27,6 +30,9 @@ OVERVIEW_PX = 1000
 #: tile is put together from four tiles of the next finer level.
 MAX_REDUCTION = 4
 
+#: How much nicer than the thread that draws those that read are.
+BEHIND = 10
+
 Key = tuple[int, int, int]
 
 
@@ -44,7 +50,7 @@ class Pyramid:
     max_bytes : int
         Budget of the tile cache.
     threads : int
-        Reading threads.
+        Reading threads. More than there are cores, because slow storage is waited for.
 
     Attributes
     ----------
@@ -61,7 +67,7 @@ class Pyramid:
         slide: Slide,
         *,
         max_bytes: int = 512 << 20,
-        threads: int = 2,
+        threads: int = 8,
     ) -> None:
         self.slide = slide
         self.arrived = 0
@@ -167,7 +173,7 @@ class Pyramid:
                     continue
                 y, x = (row * side) % CHUNK, (col * side) % CHUNK
                 part = tile[y : y + side, x : x + side]
-            return part.repeat(1 << up, axis=0).repeat(1 << up, axis=1)
+            return part.repeat(1 << up, axis=1).repeat(1 << up, axis=0)  # rows last: it is faster
         return np.full((CHUNK, CHUNK, 3), BACKGROUND, np.uint8)
 
     # --- fetching ---
@@ -194,6 +200,10 @@ class Pyramid:
             return None
 
     def _work(self) -> None:
+        if sys.platform == "linux":
+            # There it is a thread that has a priority. Reading gives way to drawing.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BEHIND)
         while True:
             key = self._take()
             if key is None:
@@ -241,16 +251,14 @@ class Pyramid:
 
     def _reduced(self, source: int, key: Key, w: int, h: int, by: int) -> Pixels:
         """A tile from a stored level whose pixels are a whole number of times smaller."""
-        from PIL import Image
-
-        x, y = key[2] * CHUNK * by, key[1] * CHUNK * by
-        pixels = self.slide.read_level(source, x, y, w * by, h * by)
-        return pixels if by == 1 else np.asarray(Image.fromarray(pixels).reduce(by))
+        x, y = key[2] * CHUNK, key[1] * CHUNK
+        already = self.slide.reduction_for(source, by * self.slide.levels[source].downsample)
+        rest = by // already
+        pixels = self.slide.read_level(source, x * rest, y * rest, w * rest, h * rest, already)
+        return _shrunk(pixels, rest)
 
     def _from_finer(self, key: Key, w: int, h: int) -> Pixels:
         """A tile from the four tiles of the next finer level that make it up."""
-        from PIL import Image
-
         level, row, col = key
         out = np.full((h * 2, w * 2, 3), BACKGROUND, np.uint8)
         for r in (0, 1):
@@ -266,7 +274,7 @@ class Pyramid:
                             self._keep(finer, tile)
                 y, x = r * CHUNK, c * CHUNK
                 out[y : y + tile.shape[0], x : x + tile.shape[1]] = tile
-        return np.asarray(Image.fromarray(out).reduce(2))
+        return _shrunk(out, 2)
 
 
 class PyramidLevel:
@@ -362,6 +370,15 @@ class _Window:
         )
         out = pixels[rest]
         return out if dtype is None else out.astype(dtype, copy=False)
+
+
+def _shrunk(pixels: Pixels, by: int) -> Pixels:
+    if by == 1:
+        return pixels
+    from .kernels import shrink
+
+    out: Pixels = shrink(np.ascontiguousarray(pixels), by)
+    return out
 
 
 def _hatch(w: int, h: int) -> Pixels:

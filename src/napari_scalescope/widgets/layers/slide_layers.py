@@ -72,6 +72,11 @@ class Sharpener:
         layer.events.set_data.connect(self._watch)
         self._watch()
 
+    @property
+    def sharp(self) -> bool:
+        """Whether all that the layer asked for has arrived, and has been shown."""
+        return self.pyramid.idle and self._seen == self.pyramid.arrived
+
     def _watch(self) -> None:
         if not self._timer.isActive():
             self._timer.start()
@@ -128,7 +133,7 @@ class SlideKeeper:
     @property
     def sharp(self) -> bool:
         """Whether everything on the screen has its own pixels, nothing a blurred stand-in."""
-        return all(s.pyramid.idle for s in self._sharpeners.values())
+        return all(s.sharp for s in self._sharpeners.values())
 
     def _adopt(self, layer: Layer) -> None:
         pyramid = pyramid_of(layer)
