@@ -204,6 +204,7 @@ def test_every_odd_file_opens_or_is_refused_in_words(shared: Path) -> None:
         "large_image_yb10kx5k.zstd.tiff",
         "openslide-python_boxes.tiff",
         "openslide-python_small.svs",
+        "pathml_smalltif_uint16.tif",
         "pathml_small_HE_levels_wrong-mpp.tiff",
     }
 

@@ -65,7 +65,7 @@ def test_another_reader_takes_over_what_ours_does_not_parse(
 ) -> None:
     import tiffslide
 
-    path, levels = tiff(compression="deflate")
+    path, levels = tiff(compression="deflate", description="Aperio Image Library v12.0.15")
 
     def unknown(*_: object, **__: object) -> None:
         raise NotImplementedError("Ventana BIF, whose tiles overlap")

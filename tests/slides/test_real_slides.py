@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.slides import open_slide
+from napari_scalescope.slides.formats.openslide import OpenSlideReader
 
 EXPECTED = {
     "CMU-1-Small-Region.svs": ("Aperio SVS", (2220, 2967), 0.499, "Aperio MPP", 1),
@@ -103,5 +104,19 @@ def test_levels_of_a_real_pyramid_lie_on_each_other(shared: Path, name: str) -> 
 
 def test_associated_images_are_metadata_never_levels(shared: Path) -> None:
     with open_slide(shared / "slides" / "CMU-1-Small-Region.svs") as slide:
-        assert set(slide.reader.associated) == {"label", "macro", "thumbnail"}
+        assert set(slide.associated) == {"label", "macro", "thumbnail"}
         assert len(slide.levels) == 1
+
+
+def test_images_beside_the_slide_are_those_openslide_reads(shared: Path) -> None:
+    openslide = pytest.importorskip("openslide")
+    path = shared / "slides" / "CMU-1-Small-Region.svs"
+    with openslide.OpenSlide(path) as peer, open_slide(path) as slide:
+        ours = OpenSlideReader(path)
+        for name in ("label", "macro", "thumbnail"):
+            theirs = np.asarray(peer.associated_images[name].convert("RGB")).astype(int)
+            pixels = slide.associated_image(name)
+            assert pixels.dtype == np.uint8
+            assert np.abs(pixels - theirs).mean() < 1  # two JPEG decoders
+            np.testing.assert_array_equal(ours.associated_image(name), theirs)
+        ours.close()

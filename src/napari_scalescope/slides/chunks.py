@@ -28,6 +28,11 @@ class ChunkCache:
     ----------
     max_bytes : int
         Most bytes to hold. One chunk larger than this is handed out but not kept.
+
+    Attributes
+    ----------
+    finish : callable or None
+        What is done to every chunk once, when it has been decoded: correcting its colours.
     """
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
@@ -36,6 +41,7 @@ class ChunkCache:
         self._kept: OrderedDict[Hashable, Pixels] = OrderedDict()
         self._bytes = 0
         self._decoding: dict[Hashable, Future[Pixels]] = {}
+        self.finish: Callable[[Pixels], Pixels] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -60,6 +66,8 @@ class ChunkCache:
             return running.result()
         try:
             chunk = decode()
+            if self.finish is not None:
+                chunk = self.finish(chunk)
         except BaseException as error:
             with self._lock:
                 del self._decoding[key]

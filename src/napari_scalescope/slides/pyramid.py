@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from ..errors import SlideError
 from ..geometry import Box
-from .slide import BACKGROUND, Pixels, Slide
+from .slide import Pixels, Slide
 
 #: Side of a tile of the pyramid in pixels. Also what napari rounds its windows out to.
 CHUNK = 512
@@ -81,7 +81,7 @@ class Pyramid:
         self._bytes = 0
         # The overview lives: napari keeps the array it was given for the coarsest level, so that
         # array itself is filled in when its pixels arrive.
-        self.overview = np.full(self.levels[-1].shape, BACKGROUND, np.uint8)
+        self.overview = np.full(self.levels[-1].shape, slide.background, np.uint8)
         self._overview_missing = set(self.levels[-1].keys())
         self._wanted: list[Key] = []
         self._running: set[Key] = set()
@@ -174,7 +174,7 @@ class Pyramid:
                 y, x = (row * side) % CHUNK, (col * side) % CHUNK
                 part = tile[y : y + side, x : x + side]
             return part.repeat(1 << up, axis=1).repeat(1 << up, axis=0)  # rows last: it is faster
-        return np.full((CHUNK, CHUNK, 3), BACKGROUND, np.uint8)
+        return np.full((CHUNK, CHUNK, 3), self.slide.background, np.uint8)
 
     # --- fetching ---
 
@@ -260,7 +260,7 @@ class Pyramid:
     def _from_finer(self, key: Key, w: int, h: int) -> Pixels:
         """A tile from the four tiles of the next finer level that make it up."""
         level, row, col = key
-        out = np.full((h * 2, w * 2, 3), BACKGROUND, np.uint8)
+        out = np.full((h * 2, w * 2, 3), self.slide.background, np.uint8)
         for r in (0, 1):
             for c in (0, 1):
                 finer = (level - 1, row * 2 + r, col * 2 + c)

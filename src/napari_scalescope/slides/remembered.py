@@ -29,18 +29,23 @@ def _all() -> dict[str, float]:
         return {}
 
 
+def _key(fingerprint: str) -> str:
+    """The same for a slide whose colours are corrected, which changes nothing of its scale."""
+    return fingerprint.partition("+")[0]
+
+
 def recall(fingerprint: str) -> float | None:
     """µm per level-0 pixel that was set for a slide before, None where none was."""
-    return _all().get(fingerprint)
+    return _all().get(_key(fingerprint))
 
 
 def remember(fingerprint: str, mpp: float | None) -> None:
     """Keep what was set for a slide; None forgets it. A disk that refuses is only logged."""
     kept = _all()
     if mpp is None:
-        kept.pop(fingerprint, None)
+        kept.pop(_key(fingerprint), None)
     else:
-        kept[fingerprint] = mpp
+        kept[_key(fingerprint)] = mpp
     path = _file()
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:

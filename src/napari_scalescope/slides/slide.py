@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ResolutionError
+from ..errors import ResolutionError, SlideError
 from ..geometry import Box, level_downsample
 from .resample import Taps, mixed
 from .resolution import Resolution
@@ -86,6 +86,35 @@ class ReducingReader(Reader, Protocol):
         ...
 
 
+@runtime_checkable
+class ChannelReader(Reader, Protocol):
+    """A format that can hold fluorescence, which is shown in false colours."""
+
+    #: What was stained for or how it was excited, channel by channel; empty for brightfield.
+    channels: tuple[str, ...]
+
+
+@runtime_checkable
+class AssociatedReader(Reader, Protocol):
+    """A format that holds pictures beside the slide."""
+
+    def associated_image(self, name: str) -> Pixels:
+        """The pixels (h, w, 3) of one of `associated`."""
+        ...
+
+
+@runtime_checkable
+class ProfiledReader(Reader, Protocol):
+    """A format that can embed an ICC profile: what its colours look like to the eye."""
+
+    #: The profile as it is stored, None where there is none.
+    profile: bytes | None
+
+    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have every piece pass through a function of pixels (h, w, 3) when it is decoded."""
+        ...
+
+
 @dataclass
 class Slide:
     """A whole-slide image, read lazily.
@@ -104,7 +133,9 @@ class Slide:
         µm per pixel, where that came from, and what is doubtful about it.
     fingerprint : str
         sha256 of the content (of samples of it for large files): the same slide in another
-        place has the same fingerprint.
+        place has the same fingerprint. One that is read with its colours corrected has a suffix.
+    url : str or None
+        Where it is if that is no path of this machine.
     """
 
     name: str
@@ -112,6 +143,7 @@ class Slide:
     reader: Reader
     resolution: Resolution
     fingerprint: str
+    url: str | None = None
     levels: tuple[Level, ...] = field(init=False)
     #: What the file itself says, whatever was set since.
     stated: Resolution = field(init=False)
@@ -174,6 +206,54 @@ class Slide:
         """Override the resolution (µm per level-0 pixel); None goes back to the file's."""
         self.resolution = self.stated if mpp is None else self.stated.overridden(mpp, source)
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels of a fluorescence slide, empty for brightfield."""
+        return self.reader.channels if isinstance(self.reader, ChannelReader) else ()
+
+    def require_brightfield(self) -> None:
+        """An error that says why, where the pixels are no stain seen in white light."""
+        if self.channels:
+            raise SlideError(
+                f"{self.name} is fluorescence ({', '.join(self.channels)}): it can be looked at, "
+                "but neither encoded nor searched for stained tissue, because encoders are "
+                "trained on brightfield H&E.",
+                "Choose a brightfield slide of the same tissue.",
+            )
+
+    @property
+    def background(self) -> int:
+        """Grey value of what lies outside: white as glass is, black in fluorescence."""
+        return 0 if self.channels else BACKGROUND
+
+    @property
+    def profile(self) -> bytes | None:
+        """The ICC profile the file embeds, None where there is none."""
+        return self.reader.profile if isinstance(self.reader, ProfiledReader) else None
+
+    # --- what lies beside it ---
+
+    @property
+    def associated(self) -> tuple[str, ...]:
+        """Names of the other images in the file: label, macro, thumbnail, further series."""
+        return self.reader.associated
+
+    def associated_image(self, name: str) -> Pixels:
+        """The pixels (h, w, 3) uint8 of one of `associated`.
+
+        A label can name the patient: nothing in ScaleScope shows or writes one unasked.
+
+        Raises
+        ------
+        SlideError
+            If there is no image of that name, or it cannot be read.
+        """
+        known = {n.casefold(): n for n in self.associated}.get(name.casefold())
+        if known is None or not isinstance(self.reader, AssociatedReader):
+            has = ", ".join(self.associated) or "none"
+            raise SlideError(f"{self.name} holds no image {name!r}.", f"It holds: {has}.")
+        return self.reader.associated_image(known)
+
     # --- pixels ---
 
     def level_for(self, downsample: float) -> int:
@@ -192,7 +272,7 @@ class Slide:
         return max((f for f in self._reducing.reductions[level] if f <= room), default=1)
 
     def read_level(self, level: int, x: int, y: int, w: int, h: int, reduce: int = 1) -> Pixels:
-        """Pixels (h, w, 3) uint8 of a window of a level; white where it leaves the slide.
+        """Pixels (h, w, 3) uint8 of a window of a level; `background` where it leaves the slide.
 
         Parameters
         ----------
@@ -208,7 +288,7 @@ class Slide:
         x1, y1 = min(x + w, info.width // reduce), min(y + h, info.height // reduce)
         if (x0, y0, x1, y1) == (x, y, x + w, y + h):
             return self._inside(level, x, y, w, h, reduce)
-        out = np.full((h, w, 3), BACKGROUND, np.uint8)
+        out = np.full((h, w, 3), self.background, np.uint8)
         if x1 > x0 and y1 > y0:
             part = self._inside(level, x0, y0, x1 - x0, y1 - y0, reduce)
             out[y0 - y : y1 - y, x0 - x : x1 - x] = part

@@ -15,11 +15,12 @@ from ...errors import SlideError
 from ..remembered import recall
 from ..resolution import possible, resolve
 from ..slide import Slide
+from .icc import correct
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
-def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
+def open_slide(path: str | Path, *, mpp: float | None = None, icc: bool = False) -> Slide:
     """Open a whole-slide image.
 
     Parameters
@@ -31,6 +32,9 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     mpp : float, optional
         µm per level-0 pixel, in place of what the file says, and of what the user has set for it
         before.
+    icc : bool
+        Bring the colours to sRGB by the ICC profile the file embeds. Off, because encoders were
+        trained on the bare numbers of scanners; what is computed with it on is kept apart.
 
     Returns
     -------
@@ -40,7 +44,8 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
     ------
     SlideError
         If it is not there, not allowed to be read, not an image, damaged, or of a kind that
-        ScaleScope does not read. The text names the file and what to do.
+        ScaleScope does not read; if it embeds no profile where ``icc`` asks for one. The text
+        names the file and what to do.
     ResolutionError
         If ``mpp`` is not a positive number.
     """
@@ -65,7 +70,15 @@ def open_slide(path: str | Path, *, mpp: float | None = None) -> Slide:
             f"({type(error).__name__}: {error}).",
             "Copy the file again from its source.",
         ) from error
-    slide = Slide(path.name, path, reader, resolve(statements, objective), fingerprint(path))
+    mark = ""
+    if icc:
+        try:
+            mark = correct(reader, path.name)
+        except SlideError:
+            reader.close()
+            raise
+    content = fingerprint(path) + mark
+    slide = Slide(path.name, path, reader, resolve(statements, objective), content)
     if mpp is not None:
         slide.set_mpp(mpp)
     elif (before := recall(slide.fingerprint)) is not None:
@@ -121,9 +134,9 @@ def _reader_for(path: Path) -> Callable[[Path], Any]:
             "Choose the slide file inside it (or the .zarr folder itself).",
         )
     if head.startswith(_TIFF):
-        from .tiff import TiffReader
+        from .tiff import open_tiff
 
-        return TiffReader
+        return open_tiff
     if head.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff")) and path.suffix.lower() != ".mrxs":
         from .picture import PictureReader
 

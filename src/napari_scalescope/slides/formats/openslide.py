@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class OpenSlideReader:
         vendor = str(self.properties.get("openslide.vendor"))
         self.format = _FORMATS.get(vendor, vendor)
         self.associated: tuple[str, ...] = tuple(slide.associated_images)
+        profile = slide.color_profile
+        self.profile: bytes | None = None if profile is None else profile.tobytes()
         self.doubts: list[str] = []
         # openslide invents downsamples from sizes; places are asked for in level-0 pixels of them.
         self._downsamples = tuple(slide.level_downsamples)
@@ -101,15 +103,28 @@ class OpenSlideReader:
             raise UnreachableError.of(self._path.name, error) from error
         if self._as_ycc:
             rgba[..., :3] = _from_ycc(rgba[..., :3])
-        # What was not scanned is transparent. It is glass, not black tissue.
-        alpha = rgba[..., 3:]
-        if alpha.min() == 255:
-            return np.ascontiguousarray(rgba[..., :3])
-        seen = rgba[..., :3].astype(np.uint16) * alpha + BACKGROUND * (
-            255 - alpha.astype(np.uint16)
-        )
-        out: Pixels = (seen // 255).astype(np.uint8)
-        return out
+        return _on_glass(rgba)
+
+    def associated_image(self, name: str) -> Pixels:
+        """The pixels (h, w, 3) of a label, macro or thumbnail."""
+        import openslide
+
+        slide = self._slide
+        if slide is None:
+            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        try:
+            return _on_glass(np.array(slide.associated_images[name].convert("RGBA")))
+        except openslide.OpenSlideError as error:
+            self._replace(slide)
+            raise SlideError(
+                f"The image {name!r} of {self._path.name} cannot be decoded ({error}).",
+                "Copy the file again from its source.",
+            ) from error
+
+    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have every piece pass through a function when it is decoded."""
+        self._cache.clear()
+        self._cache.finish = transform
 
     def _replace(self, broken: Any) -> None:
         """A fresh handle, unless another thread has put one there already."""
@@ -148,6 +163,15 @@ def _jpeg_taken_for_rgb(path: Path) -> bool:
     at = head.find(b"\x28\x00\x04\x00CS")
     start = head.find(b"\xff\xd8\xff\xe0", at)
     return at >= 0 and head[at + 8 : at + 11] == b"RGB" and head[start + 6 : start + 10] == b"JFIF"
+
+
+def _on_glass(rgba: Pixels) -> Pixels:
+    """Pixels (h, w, 3) of (h, w, 4). What was not scanned is transparent: glass, not tissue."""
+    alpha = rgba[..., 3:]
+    if alpha.min() == 255:
+        return np.ascontiguousarray(rgba[..., :3])
+    seen = rgba[..., :3].astype(np.uint16) * alpha + BACKGROUND * (255 - alpha.astype(np.uint16))
+    return (seen // 255).astype(np.uint8)
 
 
 def _from_ycc(pixels: Pixels) -> Pixels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +30,22 @@ class PictureReader:
             self.format = str(image.format)
             self.properties: Mapping[str, Any] = {"mode": image.mode}
             self._dpi = image.info.get("dpi")
+            self.profile: bytes | None = image.info.get("icc_profile") or None
         self.associated: tuple[str, ...] = ()
         self.doubts: list[str] = []
+        self._finish: Callable[[Pixels], Pixels] | None = None
+
+    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have the picture pass through a function when it is decoded."""
+        with self._lock:
+            self._pixels, self._finish = None, transform
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
         """Pixels (h, w, 3) of a window inside the picture."""
         with self._lock:
             if self._pixels is None:
-                self._pixels = self._decode()
+                pixels = self._decode()
+                self._pixels = pixels if self._finish is None else self._finish(pixels)
         return self._pixels[y : y + h, x : x + w].copy()
 
     def _decode(self) -> Pixels:

@@ -1,13 +1,15 @@
 """TIFF in all its dialects: Aperio SVS, Hamamatsu NDPI, Leica SCN, OME-TIFF, Philips, generic.
 
-tiffslide tells the dialect apart and finds the levels; pieces are fetched and decoded one by one
-through tifffile, so that each is decoded once whoever asks for it.
+tiffslide reads the metadata of scanners' dialects, `tiff_series` chooses among the images of the
+others; pieces are fetched and decoded one by one through tifffile, so that each is decoded once
+whoever asks for it.
 """
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import UM_PER, Statement, as_number
 from ..slide import BACKGROUND, Pixels
+from .damage import piece_errors_in_words, refuse_cut_off
 from .handle import Handle
 from .jpeg import JpegPieces
+from .planes import PlanesReader
+from .tiff_series import Candidate, choose, names_of, read_beside
 
 _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
@@ -30,6 +35,27 @@ _FORMATS: Mapping[str, str] = {
 }
 #: More pieces than this are not named: it is the file that is damaged, then.
 DOUBTS = 100
+#: Of a Hamamatsu page: the set of filters it was scanned through.
+_FILTER_SET = 65434
+_ICC = 34675
+
+
+def open_tiff(path: Path) -> TiffReader | PlanesReader:
+    """A reader of the image in a TIFF file that is the slide."""
+    import tifffile
+
+    tif = tifffile.TiffFile(path)
+    try:
+        if any(getattr(tif, f"is_{name}") for name in ("svs", "scn", "bif", "ndpi", "philips")):
+            tif.close()
+            return TiffReader(path)
+        chosen, others = choose(tif, path.name)
+        if chosen.kind == "brightfield":
+            return TiffReader(path, chosen=(tif, chosen, others))
+        return PlanesReader(path, tif, chosen, others, _page_statements)
+    except BaseException:
+        tif.close()
+        raise
 
 
 @dataclass(frozen=True)
@@ -41,50 +67,68 @@ class _Area:
 
 
 class TiffReader:
-    """Reads the pyramid of a TIFF file. See `slides.slide.Reader`."""
+    """Reads the pyramid of a TIFF file. See `slides.slide.Reader`.
 
-    def __init__(self, path: Path, chunks: ChunkCache | None = None) -> None:
-        import tiffslide
+    Parameters
+    ----------
+    path : Path
+    chunks : ChunkCache, optional
+    chosen : (tifffile.TiffFile, Candidate, list of Candidate), optional
+        The open file, the image that is the slide and the others; without it, tiffslide says.
+    """
 
+    def __init__(
+        self,
+        path: Path,
+        chunks: ChunkCache | None = None,
+        chosen: tuple[Any, Candidate, list[Candidate]] | None = None,
+    ) -> None:
         self._cache = chunks or ChunkCache()
         self._path = path
-        with warnings.catch_warnings():
-            # tiffslide warns that it does not parse every vendor field. The resolution is
-            # resolved (and doubted) by us, and the rest is not used.
-            warnings.simplefilter("ignore")
-            self._tiff = tiffslide.TiffSlide(path)
-            try:
-                parsed = dict(self._tiff.properties)
-                if parsed.get("tiffslide.vendor") == "ventana":
-                    raise NotImplementedError("Ventana BIF, whose tiles overlap")
-                self._areas = self._find_areas(parsed)
-                self._check()
-            except BaseException:
-                self._tiff.close()
-                raise
+        self._file, parsed = (chosen[0], {}) if chosen is not None else _scanner_file(path)
+        tif = self._tif = self._file.ts_tifffile if chosen is None else chosen[0]
+        try:
+            index = (
+                chosen[1].number if chosen is not None else int(parsed["tiffslide.series-index"])
+            )
+            self._areas = self._find_areas(index, parsed.get("tiffslide.series-composition"))
+            self._check()
+        except BaseException:
+            self._file.close()
+            raise
         self.properties: Mapping[str, Any] = {
             k: v for k, v in parsed.items() if v is not None and k != "tiff.ImageDescription"
         }
-        self.sizes = tuple(self._tiff.level_dimensions)
-        self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in self._areas[0].pages)
+        first = self._areas[0].pages
+        self.sizes = (
+            tuple(self._file.level_dimensions)
+            if chosen is None
+            else tuple((int(p.imagewidth), int(p.imagelength)) for p in first)
+        )
+        self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in first)
         self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
         self.reductions = self._find_reductions()
-        tif = self._tiff.ts_tifffile
         vendor = str(parsed.get("tiffslide.vendor"))
         self.format = "OME-TIFF" if tif.is_ome else _FORMATS.get(vendor, "TIFF")
-        index = int(parsed["tiffslide.series-index"])
-        self.associated = tuple(s.name.lower() for s in tif.series[index + 1 :] if s.name)
+        self._ome_xml = tif.ome_metadata
+        if chosen is not None:
+            self._others = names_of(chosen[2])
+            if chosen[1].image is not None:
+                self._ome_xml = chosen[1].image.xml
+        else:
+            after = enumerate(tif.series[index + 1 :], index + 1)
+            self._others = {s.name.lower(): number for number, s in after if s.name}
+        self.associated = tuple(self._others)
+        self.channels = _filters(first[0]) if vendor == "hamamatsu" else ()
+        tag = first[0].tags.get(_ICC)
+        self.profile: bytes | None = bytes(tag.value) if tag is not None else None
         self.doubts: list[str] = []
         self._handle: Handle | None = Handle(path)
 
-    def _find_areas(self, properties: Mapping[str, Any]) -> list[_Area]:
+    def _find_areas(self, index: int, composition: Mapping[str, Any] | None) -> list[_Area]:
         """The scanned pieces: one, except in Leica files, which place several in one frame."""
-        series = self._tiff.ts_tifffile.series
-        composition = properties.get("tiffslide.series-composition")
-        if composition is None:
-            located = {int(properties["tiffslide.series-index"]): None}
-        else:
-            located = composition["located_series"]
+        series = self._tif.series
+        located = {index: None} if composition is None else composition["located_series"]
         areas = []
         for index, offsets in located.items():
             levels = series[index].levels
@@ -104,23 +148,15 @@ class TiffReader:
 
     def _check(self) -> None:
         """Refuse what is cut off, and what is no 8-bit RGB or grey."""
-        size = self._path.stat().st_size
-        for page in (page for area in self._areas for page in area.pages):
+        pages = [page for area in self._areas for page in area.pages]
+        for page in pages:
             if page.dtype != np.uint8 or page.samplesperpixel == 2:
                 raise SlideError(
                     f"{self._path.name} holds {page.samplesperpixel} channels of {page.dtype}; "
                     "ScaleScope reads 8-bit RGB.",
                     "Convert it to 8-bit RGB.",
                 )
-            end = max(
-                (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)),
-                default=0,
-            )
-            if end > size:
-                raise SlideError(
-                    f"{self._path.name} is damaged: it is cut off at {size} of {end} bytes.",
-                    "Copy the file again from its source.",
-                )
+        refuse_cut_off(self._path, pages)
 
     def _find_reductions(self) -> tuple[tuple[int, ...], ...]:
         """Of every level; none where several areas would have to be placed at a fraction."""
@@ -176,21 +212,13 @@ class TiffReader:
         handle = self._handle
         if handle is None:
             raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
-        try:
+        with piece_errors_in_words(self._path.name, level, row, col):
             data = handle.read(offset, count)
             if jpeg is not None:
                 return self._decode_jpeg(jpeg, data, reduce, level, row, col)
             pixels = page.decode(
                 data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
             )[0][0]
-        except (OSError, MemoryError) as error:  # of the moment, not of the file
-            raise UnreachableError.of(self._path.name, error) from error
-        except Exception as error:  # a dozen codecs raise a dozen kinds of error
-            raise SlideError(
-                f"{self._path.name} is damaged: piece ({row}, {col}) of level {level} cannot be "
-                f"decoded ({error}).",
-                "Copy the file again from its source.",
-            ) from error
         if pixels.shape[-1] == 1:
             pixels = np.repeat(pixels, 3, axis=-1)
         return np.ascontiguousarray(pixels[..., :3])
@@ -211,10 +239,19 @@ class TiffReader:
                 )
             return pixels
 
+    def associated_image(self, name: str) -> Pixels:
+        """The pixels (h, w, 3) of a label, macro, thumbnail or another image."""
+        return read_beside(self._path, self._others[name], name)
+
+    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have every piece pass through a function when it is decoded."""
+        self._cache.clear()
+        self._cache.finish = transform
+
     def close(self) -> None:
         """Close the file."""
         self._handle = None
-        self._tiff.close()
+        self._file.close()
         self._cache.clear()
 
     # --- resolution ---
@@ -229,9 +266,43 @@ class TiffReader:
             x, y = as_number(p.get("tiffslide.mpp-x")), as_number(p.get("tiffslide.mpp-y"))
             if x is not None and y is not None:
                 out.append(Statement(f"{self.format} metadata", x, y))
-        out += _ome_statements(self._tiff.ts_tifffile.ome_metadata)
+        out += _ome_statements(self._ome_xml)
         out += _tiff_statements(self._areas[0].pages[0])
         return out, as_number(p.get("tiffslide.objective-power"))
+
+
+def _scanner_file(path: Path) -> tuple[Any, dict[str, Any]]:
+    """A file of a scanner's own dialect, opened by tiffslide, and the metadata it finds."""
+    import tiffslide
+
+    with warnings.catch_warnings():
+        # tiffslide warns that it does not parse every vendor field. The resolution is
+        # resolved (and doubted) by us, and the rest is not used.
+        warnings.simplefilter("ignore")
+        file = tiffslide.TiffSlide(path)
+        try:
+            parsed = dict(file.properties)
+            if parsed.get("tiffslide.vendor") == "ventana":
+                raise NotImplementedError("Ventana BIF, whose tiles overlap")
+        except BaseException:
+            file.close()
+            raise
+    return file, parsed
+
+
+def _filters(page: Any) -> tuple[str, ...]:
+    """The filters a Hamamatsu page was scanned through: none in brightfield.
+
+    Its fluorescence is stored in false colours, a file per channel.
+    """
+    tag = page.tags.get(_FILTER_SET)
+    name = str(tag.value).strip("\0 ") if tag is not None else ""
+    return () if not name or re.search(r"bright|empty|none", name, re.IGNORECASE) else (name,)
+
+
+def _page_statements(page: Any, ome_xml: str | None) -> list[Statement]:
+    """What a page without a dialect and an OME-XML block say about the resolution."""
+    return _ome_statements(ome_xml) + _tiff_statements(page)
 
 
 def _tiff_statements(page: Any) -> list[Statement]:

@@ -1,0 +1,200 @@
+"""TIFF whose channels lie in planes of their own: fluorescence, and RGB stored apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import SlideError, UnreachableError
+from ..chunks import ChunkCache, assemble
+from ..resolution import Statement
+from ..slide import Pixels
+from .damage import piece_errors_in_words, refuse_cut_off
+from .fluorescence import SAMPLED_PIECES, Composite, Planes, named
+from .handle import Handle
+from .tiff_series import Candidate, names_of, read_beside
+
+
+class PlanesReader:
+    """Reads a series of planes as one picture. See `slides.slide.Reader`.
+
+    Parameters
+    ----------
+    path : Path
+    tif : tifffile.TiffFile
+        Open; closed with the reader.
+    chosen : Candidate
+        Which series, and what its planes are.
+    others : list of Candidate
+        The other series, which become `associated`.
+    statements : callable
+        What a page and an OME-XML block say about the resolution.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tif: Any,
+        chosen: Candidate,
+        others: list[Candidate],
+        statements: Callable[[Any, str | None], list[Statement]],
+        chunks: ChunkCache | None = None,
+    ) -> None:
+        self._cache = chunks or ChunkCache()
+        self._path, self._tif = path, tif
+        self._levels = tif.series[chosen.number].levels
+        self._check(len(chosen.channels))
+        first = self._levels[0].keyframe
+        self._statements = statements(first, chosen.image.xml if chosen.image else None)
+        self.format = "OME-TIFF" if tif.is_ome else "TIFF"
+        self.sizes = tuple(
+            (int(v.keyframe.imagewidth), int(v.keyframe.imagelength)) for v in self._levels
+        )
+        self.chunks = tuple(_piece_size(v.keyframe) for v in self._levels)
+        self.properties: Mapping[str, Any] = {"axes": self._levels[0].axes, "name": chosen.name}
+        self.channels = named(chosen.channels) if chosen.kind == "fluorescence" else ()
+        self._others = names_of(others)
+        self.associated = tuple(self._others)
+        self.doubts: list[str] = []
+        tag = first.tags.get(34675)
+        self.profile: bytes | None = bytes(tag.value) if tag is not None else None
+        self._composite = Composite(chosen.channels, self._sampled)
+        self._handle: Handle | None = Handle(path)
+
+    def _check(self, planes: int) -> None:
+        """Refuse what is cut off, incomplete, or continued in another file."""
+        for level in self._levels:
+            pages = [page for page in level.pages if page is not None]
+            samples = level.keyframe.samplesperpixel if len(pages) == 1 else 1
+            if len(pages) * samples != planes:
+                raise SlideError(
+                    f"{self._path.name} is damaged: it has {len(pages) * samples} planes for "
+                    f"{planes} channels.",
+                    "Copy the file again from its source.",
+                )
+            if any(page.parent is not self._tif for page in pages):
+                raise SlideError(
+                    f"{self._path.name} is one of several files that make up the image.",
+                    "Write the image as one OME-TIFF file or as OME-Zarr.",
+                )
+            refuse_cut_off(self._path, pages)
+
+    def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
+        """Pixels (h, w, 3) of a window inside a level, in false colours if it is fluorescence."""
+        return assemble(
+            x,
+            y,
+            w,
+            h,
+            self.chunks[level],
+            lambda row, col: self._cache.get(
+                (level, row, col),
+                lambda: self._composite(self._planes(level, row, col, self._composite.shown)),
+            ),
+        )
+
+    def _planes(self, level: int, row: int, col: int, which: tuple[int, ...]) -> Planes:
+        """One piece (len(which), h, w) of some channels, in the values of the file."""
+        series = self._levels[level]
+        page = series.keyframe
+        handle = self._handle
+        if handle is None:
+            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        cw, _ = self.chunks[level]
+        index = row * -(-page.imagewidth // cw) + col
+        with piece_errors_in_words(self._path.name, level, row, col):
+            if len(series.pages) > 1:
+                return np.stack([self._segment(handle, series, c, index)[..., 0] for c in which])
+            if page.planarconfig == 1:
+                return np.moveaxis(self._segment(handle, series, 0, index), -1, 0)[list(which)]
+            step = len(page.dataoffsets) // page.samplesperpixel
+            return np.stack(
+                [self._segment(handle, series, 0, c * step + index)[..., 0] for c in which]
+            )
+
+    def _segment(self, handle: Handle, series: Any, number: int, index: int) -> Planes:
+        """One stored piece (h, w, samples) of one page; zeros where there is none."""
+        frame, page = series.pages[number], series.keyframe
+        count = frame.databytecounts[index]
+        if not count:
+            cw, ch = _piece_size(page)
+            samples = page.samplesperpixel if page.planarconfig == 1 else 1
+            return np.zeros((ch, cw, samples), page.dtype)
+        data = handle.read(frame.dataoffsets[index], count)
+        out: Planes = page.decode(
+            data, index, jpegtables=frame.jpegtables, jpegheader=page.jpegheader
+        )[0][0]
+        return out
+
+    def _sampled(self, which: tuple[int, ...]) -> Planes:
+        """Values (len(which), n) from pieces all over the coarsest level."""
+        level = len(self._levels) - 1
+        return sampled(
+            self.sizes[level],
+            self.chunks[level],
+            lambda row, col: self._planes(level, row, col, which),
+        )
+
+    def associated_image(self, name: str) -> Pixels:
+        """The pixels (h, w, 3) of another series."""
+        return read_beside(self._path, self._others[name], name)
+
+    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have every piece pass through a function when it is decoded."""
+        self._cache.clear()
+        self._cache.finish = transform
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle = None
+        self._tif.close()
+        self._cache.clear()
+
+    def statements(self) -> tuple[list[Statement], float | None]:
+        """What the tags say about the resolution."""
+        return self._statements, None
+
+
+def sampled(
+    size: tuple[int, int], chunk: tuple[int, int], planes: Callable[[int, int], Planes]
+) -> Planes:
+    """Values (channels, n) of at most `SAMPLED_PIECES` pieces, evenly spread over a level.
+
+    Damaged pieces are left out, unless all of them are.
+
+    Parameters
+    ----------
+    size, chunk : (int, int)
+        Width and height of the level and of its pieces.
+    planes : callable
+        ``planes(row, col) -> (channels, h, w)``
+    """
+    (w, h), (cw, ch) = size, chunk
+    rows, cols = -(-h // ch), -(-w // cw)
+    count = min(SAMPLED_PIECES, rows * cols)
+    values, trouble = [], None
+    for k in np.linspace(0, rows * cols - 1, count).round().astype(int).tolist():
+        row, col = divmod(k, cols)
+        try:
+            part = planes(row, col)[:, : h - row * ch, : w - col * cw]
+        except UnreachableError:
+            raise
+        except SlideError as error:
+            trouble = error
+            continue
+        # a piece may be the whole level: some thousands of its values say as much
+        every = max(1, int((part[0].size / 2**18) ** 0.5))
+        values.append(part[:, ::every, ::every].reshape(len(part), -1))
+    if trouble is not None and not values:
+        raise trouble
+    return np.concatenate(values, axis=1)
+
+
+def _piece_size(page: Any) -> tuple[int, int]:
+    """Width and height of the stored pieces of a page."""
+    if page.is_tiled:
+        return int(page.tilewidth), int(page.tilelength)
+    return int(page.imagewidth), min(int(page.rowsperstrip), int(page.imagelength))

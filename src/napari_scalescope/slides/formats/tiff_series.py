@@ -1,0 +1,195 @@
+"""Which of the images in a TIFF file is the slide, and what the others are.
+
+A scanner's own dialect says so. In OME-TIFF and plain TIFF it is the largest brightfield image
+that is no label, macro or thumbnail; where there is fluorescence of far more pixels, that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ...errors import SlideError
+from ..slide import Pixels
+from .fluorescence import Channel, is_fluorescence, rgb_planes
+from .ome_xml import OmeImage, image_of, ome_images
+
+#: A brightfield image of a smaller share of the pixels of a fluorescence image is its overview.
+OVERVIEW_SHARE = 0.25
+#: Images beside the slide are decoded whole, from their coarsest level, up to so many pixels.
+LARGEST_BESIDE = 100_000_000
+
+_BESIDE = re.compile(r"\b(label|macro|thumb(nail)?|overview|map|preview|barcode)\b", re.IGNORECASE)
+
+Kind = Literal["brightfield", "planes", "fluorescence", "unread"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One image of a file.
+
+    Parameters
+    ----------
+    number : int
+        Of the series, as tifffile counts.
+    name : str
+        What the file calls it, or its number.
+    kind : str
+        "brightfield" (samples of a pixel lie together, or grey), "planes" (brightfield whose
+        colours lie apart), "fluorescence" or "unread".
+    area : int
+        Pixels of its finest level.
+    channels : tuple of Channel
+        One per plane; empty for "brightfield" and "unread".
+    image : OmeImage or None
+        What OME-XML says of it.
+    problem : SlideError or None
+        Why it is not read.
+    """
+
+    number: int
+    name: str
+    kind: Kind
+    area: int
+    channels: tuple[Channel, ...] = ()
+    image: OmeImage | None = None
+    problem: SlideError | None = None
+
+    @property
+    def is_beside(self) -> bool:
+        """Whether its name says that it is a label, a macro, a thumbnail."""
+        return _BESIDE.search(self.name) is not None
+
+
+def choose(tif: Any, file: str) -> tuple[Candidate, list[Candidate]]:
+    """The image to show, and the others.
+
+    Parameters
+    ----------
+    tif : tifffile.TiffFile
+    file : str
+        Its name, for the error.
+
+    Raises
+    ------
+    SlideError
+        If none can be shown, for the reason of the first.
+    """
+    images = ome_images(tif.ome_metadata)
+    series = tif.series
+    found = [
+        _examined(s, i, file, image_of(s, i, len(series), images)) for i, s in enumerate(series)
+    ]
+    best = _best([c for c in found if not c.is_beside]) or _best(found)
+    if best is None:
+        problem = found[0].problem if found else None
+        raise problem or SlideError(
+            f"{file} is damaged: there is no image in it.", "Copy the file again from its source."
+        )
+    return best, [c for c in found if c is not best]
+
+
+def _best(candidates: Iterable[Candidate]) -> Candidate | None:
+    readable = [c for c in candidates if c.kind != "unread"]
+    if not readable:
+        return None
+    largest = max(readable, key=lambda c: c.area)
+    stained = [c for c in readable if c.kind != "fluorescence"]
+    bright = max(stained, key=lambda c: c.area, default=largest)
+    return bright if bright.area >= OVERVIEW_SHARE * largest.area else largest
+
+
+def _examined(series: Any, number: int, file: str, image: OmeImage | None) -> Candidate:
+    page = series.keyframe
+    name = series.name or f"image {number + 1}"
+    area = int(page.imagewidth) * int(page.imagelength)
+
+    def made(kind: Kind, channels: Sequence[Channel] = ()) -> Candidate:
+        return Candidate(number, name, kind, area, tuple(channels), image)
+
+    def unread(problem: SlideError) -> Candidate:
+        return Candidate(number, name, "unread", area, (), image, problem)
+
+    sizes = dict(zip(series.axes, series.shape, strict=True))
+    stacked = {a for a, n in sizes.items() if n > 1} - set("CSYX")
+    both = sizes.get("C", 1) > 1 and sizes.get("S", 1) > 1
+    if stacked or both or not {"Y", "X"} <= set(sizes) or series.dtype.kind not in "uif":
+        return unread(
+            SlideError(
+                f"{file} is laid out as {series.axes} {series.shape} of {series.dtype}, not as "
+                "one image: stacks and time series are not read.",
+                "Export one plane of it, brightfield as RGB.",
+            )
+        )
+    n = max(sizes.get("C", 1), sizes.get("S", 1))
+    together = page.samplesperpixel > 1 and page.planarconfig == 1
+    said = image.channels if image is not None and len(image.channels) == n else ()
+    deep_rgb = page.photometric == 2 and n in (3, 4) and page.dtype != np.uint8
+    if page.samplesperpixel == 2 or (deep_rgb and not any(c.names_a_dye for c in said)):
+        return unread(
+            SlideError(
+                f"{file} holds {n} channels of {page.dtype}; ScaleScope reads 8-bit RGB.",
+                "Convert it to 8-bit RGB.",
+            )
+        )
+    channels = said or tuple(Channel() for _ in range(n))
+    coloured = together or page.photometric in (2, 6)
+    is_rgb = page.dtype == np.uint8 and "S" in sizes and n in (3, 4) and coloured
+    if is_rgb or not is_fluorescence(channels, page.dtype, three_are_rgb=False):
+        if together or n == 1:
+            return made("brightfield")
+        return made("planes", rgb_planes(n))
+    return made("fluorescence", channels)
+
+
+def names_of(others: Sequence[Candidate]) -> dict[str, int]:
+    """The number of the series by a name of its own."""
+    out: dict[str, int] = {}
+    for other in others:
+        name = other.name.lower() if other.is_beside else other.name
+        taken = sum(n == name or n.startswith(f"{name} (") for n in out)
+        out[f"{name} ({taken + 1})" if taken else name] = other.number
+    return out
+
+
+def read_beside(path: Path, number: int, name: str) -> Pixels:
+    """The pixels (h, w, 3) of an image beside the slide, from its coarsest level.
+
+    The file is opened anew: it happens seldom, and nobody else's reading is disturbed.
+    """
+    import tifffile
+
+    what = f"The image {name!r} of {path.name}"
+    try:
+        with tifffile.TiffFile(path) as tif:
+            level = tif.series[number].levels[-1]
+            if level.axes not in ("YX", "YXS") or level.dtype != np.uint8:
+                raise SlideError(
+                    f"{what} is {level.axes} of {level.dtype}, and only 8-bit RGB or grey is shown "
+                    "of what lies beside a slide.",
+                    "Export it by itself.",
+                )
+            if level.size > LARGEST_BESIDE * 3:
+                raise SlideError(
+                    f"{what} has {level.shape[1]} × {level.shape[0]} px without a smaller level.",
+                    "Export it by itself.",
+                )
+            pixels = np.asarray(level.asarray())
+    except SlideError:
+        raise
+    except Exception as error:  # parsers and codecs of damaged files raise anything
+        raise SlideError(
+            f"{what} cannot be decoded ({error}).", "Copy the file again from its source."
+        ) from error
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[-1] == 2:
+        pixels = pixels[..., :1]
+    if pixels.shape[-1] == 1:
+        pixels = np.repeat(pixels, 3, axis=-1)
+    return np.ascontiguousarray(pixels[..., :3])
