@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tifffile
 from typer.testing import CliRunner
@@ -18,6 +19,7 @@ from napari_scalescope.errors import ScaleScopeError
 from ..embeddings.fake import FakeEncoder
 from ..slides.conftest import smooth_picture, write_pyramid
 from ..slides.memory import coloured_slide
+from ..slides.test_icc import SWAPPED
 
 
 @pytest.fixture
@@ -250,3 +252,42 @@ def test_help_of_every_verb(run: Callable[..., Any]) -> None:
         result = run(verb, "--help")
         assert result.exit_code == 0
     assert commands.app.info.name == "scalescope"
+
+
+def test_fluorescence_is_described_and_not_embedded(
+    run: Callable[..., Any], tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    path = tmp_path / "a.ome.tif"
+    tifffile.imwrite(
+        path, np.zeros((3, 64, 64), np.uint16), photometric="minisblack", ome=True,
+        metadata={"axes": "CYX", "Channel": {"Name": ["DAPI", "CD3", "CD8"]}},
+    )  # fmt: skip
+    result = run("info", path)
+    assert "fluorescence: DAPI, CD3, CD8" in result.stdout
+    facts = only_json(run("info", path, "--json"))
+    assert (facts["fluorescence"], facts["channels"]) == (True, ["DAPI", "CD3", "CD8"])
+    result = run("embed", path, "-e", "x", "-m", 0.5, "-o", tmp_path / "o", "--json", "--all-tiles")
+    assert result.exit_code == 1
+    (failure,) = only_json(result)["failed"]
+    assert "DAPI, CD3, CD8" in failure["error"]
+    assert "brightfield H&E" in failure["error"]
+    assert not (tmp_path / "o").exists()
+
+
+def test_colours_are_corrected_where_that_is_asked_for(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    arguments = ["-e", "x", "-m", 0.5, "-o", tmp_path / "o"]
+    result = run("embed", slide, *arguments, "--icc")
+    assert result.exit_code == 1
+    assert "embeds no ICC profile" in result.stderr
+    assert only_json(run("info", slide, "--json"))["icc_profile"] is None
+    profiled = tmp_path / "profiled.tif"
+    pixels = coloured_slide(600, 500).read_level(0, 0, 0, 600, 500)
+    write_pyramid(profiled, pixels, compression="deflate", iccprofile=SWAPPED)
+    assert "ICC profile: Test scanner" in run("info", profiled).stdout
+    paths = {
+        only_json(run("embed", profiled, *arguments, *extra, "--json"))["sets"][0]["path"]
+        for extra in ([], ["--icc"])
+    }
+    assert len(paths) == 2

@@ -97,6 +97,7 @@ def demo(
 def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) -> None:
     """Say what is known of a slide: size, levels, resolution and where it comes from."""
     from ..slides import open_slide
+    from ..slides.formats.icc import describe
 
     with _errors_in_words(as_json), open_slide(slide, mpp=slide_mpp) as opened:
         facts: dict[str, Any] = {
@@ -117,7 +118,10 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
                 }
                 for level in opened.levels
             ],
-            "associated": list(opened.reader.associated),
+            "fluorescence": bool(opened.channels),
+            "channels": list(opened.channels),
+            "icc_profile": None if opened.profile is None else describe(opened.profile),
+            "associated": list(opened.associated),
             "fingerprint": opened.fingerprint,
         }
     if as_json:
@@ -132,6 +136,9 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
         typer.echo(f"{facts['mpp']:.4g} µm/px ({facts['mpp_source']}), {mm} mm")
     if facts["objective"]:
         typer.echo(f"objective {facts['objective']:g}×")
+    if facts["fluorescence"]:
+        channels = ", ".join(facts["channels"])
+        typer.echo(f"fluorescence: {channels}; it is shown in false colours and not encoded")
     for warning in facts["warnings"]:
         typer.echo(f"note: {warning}")
     for i, level in enumerate(facts["levels"]):
@@ -140,6 +147,8 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
             f"level {i}: {level['width']} × {level['height']} px, 1/{level['downsample']:g}, "
             f"pieces of {chunk}"
         )
+    if facts["icc_profile"] is not None:
+        typer.echo(f"ICC profile: {facts['icc_profile']}; applied only where --icc asks for it")
     if facts["associated"]:
         typer.echo("also holds: " + ", ".join(facts["associated"]))
     typer.echo(f"fingerprint {facts['fingerprint'][:16]}…")
@@ -178,6 +187,10 @@ def embed(
         Path | None, typer.Option(help="Weights file or folder of the encoder.")
     ] = None,
     slide_mpp: SlideMpp = None,
+    icc: Annotated[
+        bool,
+        typer.Option("--icc", help="Correct the colours by the slide's ICC profile first."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Embed whole slides. What the store has is not computed again; stop and go on at will.
@@ -205,6 +218,7 @@ def embed(
         precision=precision,
         weights=weights,
         slide_mpp=slide_mpp,
+        icc=icc,
     )
     with _errors_in_words(as_json):
         report = embed_slides(request, bar=not as_json and sys.stderr.isatty())

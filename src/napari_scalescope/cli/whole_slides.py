@@ -35,6 +35,7 @@ class Request:
     precision: str = "auto"
     weights: Path | None = None
     slide_mpp: float | None = None
+    icc: bool = False
 
 
 def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
@@ -65,7 +66,8 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
     failed: list[dict[str, str]] = []
     for path in request.slides:
         try:
-            with open_slide(path, mpp=request.slide_mpp) as slide:
+            with open_slide(path, mpp=request.slide_mpp, icc=request.icc) as slide:
+                slide.require_brightfield()
                 slide.require_mpp()
                 mask = tissue_mask(slide) if request.tissue else None
                 if mask is not None:

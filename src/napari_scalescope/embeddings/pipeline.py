@@ -81,7 +81,13 @@ def encode_batches(
     Yields the tiles that were finished (unreadable ones included, marked as such) and the
     progress after each batch. The caller stops by closing the iterator; what was yielded is safe
     in the store.
+
+    Raises
+    ------
+    SlideError
+        At the first step, if the slide is fluorescence. Whatever is encoded comes through here.
     """
+    slide.require_brightfield()
     feed = read_batches(slide, stored.grid, batches, threads=threads, errors="report")
     waited = time.perf_counter()
     for batch in feed:
@@ -196,6 +202,7 @@ def embed(
         If the slide's resolution is unknown.
     EncoderError, SlideError, StoreError
     """
+    slide.require_brightfield()
     slide.require_mpp()
     grid = TileGrid.cover(slide, mpp, tile_px or encoder.entry.input_px, stride_px)
     root = Path(tempfile.mkdtemp(prefix="scalescope-")) if store is None else Path(store)

@@ -123,9 +123,10 @@ def load_picture(path: Path, mpp: float | None = None) -> Picture:
     Raises
     ------
     SlideError
-        If it cannot be read.
+        If it cannot be read, or is fluorescence.
     """
     with open_slide(path, mpp=mpp) as slide:
+        slide.require_brightfield()
         w, h = slide.dimensions
         pixels = np.empty((h, w, 3), np.uint8)
         for y in range(0, h, 1024):

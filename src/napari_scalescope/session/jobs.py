@@ -91,6 +91,7 @@ def _prepared(
     resources: Resources, slide: Slide, mpps: Sequence[float]
 ) -> tuple[Encoder, list[StoredSet], TissueMask]:
     """What a job needs. It takes long, and happens at a job's first step, in its thread."""
+    slide.require_brightfield()
     slide.require_mpp()
     encoder = resources.require_encoder()
     mask = resources.require_mask(slide)

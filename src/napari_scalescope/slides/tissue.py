@@ -135,8 +135,9 @@ def tissue_mask(
     Raises
     ------
     SlideError
-        If nothing of the slide can be read.
+        If nothing of the slide can be read, or it is fluorescence.
     """
+    slide.require_brightfield()
     from scipy import ndimage
     from skimage.filters import apply_hysteresis_threshold, threshold_otsu
     from skimage.morphology import remove_small_holes, remove_small_objects

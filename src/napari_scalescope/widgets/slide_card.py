@@ -79,4 +79,8 @@ class SlideCard(Section):
             label = f" · {power:g}× objective" if power else ""
             self._resolution.say(f"{slide.mpp:.4g} µm/px ({slide.mpp_source}){label}")
             self._field.setValue(slide.mpp)
-        self._warning.say("\n".join(slide.resolution.warnings), doubtful=True)
+        doubts = list(slide.resolution.warnings)
+        if slide.channels:
+            seen = ", ".join(slide.channels)
+            doubts.append(f"Fluorescence in false colours ({seen}): to look at, not to encode.")
+        self._warning.say("\n".join(doubts), doubtful=True)
