@@ -67,6 +67,54 @@ def write_pyramid(
     return pyramid
 
 
+def write_ngff(
+    place: Any,
+    levels: list[Pixels],
+    *,
+    version: str = "0.4",
+    axes: str = "cyx",
+    mpp: float = 0.25,
+    omero: dict[str, Any] | None = None,
+    path: str = "",
+    name: str = "a",
+) -> None:
+    """An OME-Zarr image of planes (channels, h, w), at a path or into a store."""
+    import zarr
+
+    group = zarr.open_group(place, mode="a", path=path, zarr_format=2 if version == "0.4" else 3)
+    kinds = {"c": "channel", "t": "time"}
+    multiscale = {
+        "name": name,
+        "axes": [
+            {"name": a, "type": kinds[a]}
+            if a in kinds
+            else {"name": a, "type": "space", "unit": "micrometer"}
+            for a in axes
+        ],
+        "datasets": [
+            {
+                "path": str(i),
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": [mpp * 2**i if a in "yx" else 1.0 for a in axes]}
+                ],
+            }
+            for i in range(len(levels))
+        ],
+    }
+    shown = {} if omero is None else {"omero": omero}
+    if version == "0.4":
+        group.attrs.update({"multiscales": [{**multiscale, "version": "0.4"}], **shown})
+    else:
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale], **shown}
+    for i, level in enumerate(levels):
+        order = ["cyx".index(a) for a in axes if a in "cyx"]
+        array = level.transpose(order)
+        for at, a in enumerate(axes):
+            if a not in "cyx":
+                array = np.expand_dims(array, at)
+        group.create_array(str(i), data=array, chunks=tuple(min(64, n) for n in array.shape))
+
+
 def spoil_piece(path: Path, piece: int, how: Callable[[bytearray], None]) -> None:
     """Change the stored bytes of one piece of a TIFF's first page, in place and at their length."""
     with tifffile.TiffFile(path) as tif:

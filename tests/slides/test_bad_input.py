@@ -146,7 +146,7 @@ def test_zarr_without_an_image(tmp_path: Path) -> None:
         ({"axes": list("cyx"), "datasets": []}, (3, 16, 16), "no resolution levels"),
         ({"axes": list("cyx"), "datasets": [{"path": "9"}]}, (3, 16, 16), "not there"),
         ({"axes": list("cyx"), "datasets": [{"path": "0"}]}, (16, 16), "does not fit"),
-        ({"axes": list("cyx"), "datasets": [{"path": "0"}]}, (7, 16, 16), "7 channels"),
+        ({"axes": list("tcyx"), "datasets": [{"path": "0"}]}, (2, 7, 16, 16), "2 t, 7 channels"),
         ({"axes": list("zyx"), "datasets": [{"path": "0"}]}, (5, 16, 16), "5 z"),
     ],
 )

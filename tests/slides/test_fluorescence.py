@@ -27,7 +27,7 @@ from napari_scalescope.slides.formats.fluorescence import (
 )
 
 from ..embeddings.fake import FakeEncoder
-from .conftest import smooth_picture
+from .conftest import smooth_picture, write_ngff
 
 DYES = ["DAPI", "CD3", "CD8", "panCK", "PD-L1"]
 
@@ -264,6 +264,62 @@ def test_a_small_picture_beside_fluorescence_is_its_overview(tmp_path: Path) -> 
         assert slide.channels == ("channel 1",)
         assert slide.dimensions == (300, 200)
         assert slide.associated == ("image 2",)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("axes", ["cyx", "tczyx", "yxc"])
+def test_ome_zarr_as_its_metadata_wants_it_shown(tmp_path: Path, version: str, axes: str) -> None:
+    data = planes(5)
+    said = [
+        {"label": "DAPI", "color": "0000FF", "window": {"start": 100, "end": 3000}},
+        {"label": "CD3", "color": "00FF00", "window": {"start": 0, "end": 4000, "max": 65535}},
+        {"label": "CD8", "color": "FF0000", "active": False, "window": {"start": 0, "end": 1}},
+        {"label": "panCK", "color": "FFFF00"},
+        {"label": "", "color": "FF00FF", "window": {"start": 9, "end": 9}},
+    ]
+    path = tmp_path / "a.ome.zarr"
+    levels = [data, data[:, ::2, ::2]]
+    write_ngff(path, levels, version=version, axes=axes, omero={"channels": said})
+    seen = [0, 1, 3, 4]
+    windows = [(100, 3000), (0, 4000), *(contrast(levels[1][i]) for i in (3, 4))]
+    colours = [(0, 0, 255), (0, 255, 0), (255, 255, 0), (255, 0, 255)]
+    with open_slide(path) as slide:
+        assert slide.channels == ("DAPI", "CD3", "CD8", "panCK", "channel 5")
+        assert slide.mpp == 0.25
+        whole = slide.read_level(0, 0, 0, 300, 200)
+        np.testing.assert_array_equal(whole, expected(data[seen], windows, colours))
+        with pytest.raises(SlideError, match="DAPI, CD3"):
+            slide.require_brightfield()
+
+
+def test_ome_zarr_of_three_dyes_in_8_bits(tmp_path: Path) -> None:
+    path = tmp_path / "a.ome.zarr"
+    said = [
+        {"label": n, "color": c} for n, c in zip(DYES, ("0000FF", "00FF00", "FF0000"), strict=False)
+    ]
+    write_ngff(path, [planes(3, dtype="uint8")], omero={"channels": said})
+    with open_slide(path) as slide:
+        assert slide.channels == tuple(DYES[:3])
+
+
+def test_of_several_images_in_a_zarr_the_brightfield_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.zarr"
+    picture, label = smooth_picture(300, 200), smooth_picture(40, 30)
+    for number, (name, levels) in enumerate(
+        {
+            "mIF": [planes(4)],
+            "label": [np.moveaxis(label, -1, 0)],
+            "H&E": [np.moveaxis(picture, -1, 0)],
+        }.items()
+    ):
+        write_ngff(path, levels, path=str(number), name=name)
+    with open_slide(path) as slide:
+        assert slide.channels == ()
+        np.testing.assert_array_equal(slide.read_level(0, 0, 0, 300, 200), picture)
+        assert slide.associated == ("mIF", "label")
+        np.testing.assert_array_equal(slide.associated_image("label"), label)
+        with pytest.raises(SlideError, match="only 8-bit"):
+            slide.associated_image("mIF")
 
 
 def test_hamamatsu_names_its_filters(shared: Path) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from napari_scalescope.slides import open_slide
 
-from .conftest import smooth_picture, write_pyramid
+from .conftest import smooth_picture, write_ngff, write_pyramid
 
 
 def assert_reads(path: Path, levels: list[np.ndarray], tolerance: float = 0.0) -> None:
@@ -120,41 +120,15 @@ def test_ome_tiff_units(tmp_path: Path, size: float, unit: str, mpp: float) -> N
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 @pytest.mark.parametrize("axes", ["cyx", "yxc", "tczyx"])
 def test_ome_zarr(tmp_path: Path, version: str, axes: str) -> None:
-    import zarr
-
     pixels = smooth_picture(300, 200)
     levels = [pixels, pixels[::2, ::2]]
     path = tmp_path / "a.ome.zarr"
-    group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
-    scales = [[0.25 * 2**i if a in "yx" else 1.0 for a in axes] for i in range(2)]
-    kinds = {"c": "channel", "t": "time"}
-    multiscale = {
-        "name": "a",
-        "axes": [
-            {"name": a, "type": kinds[a]}
-            if a in kinds
-            else {"name": a, "type": "space", "unit": "micrometer"}
-            for a in axes
-        ],
-        "datasets": [
-            {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": s}]}
-            for i, s in enumerate(scales)
-        ],
-    }  # fmt: skip
-    if version == "0.4":
-        group.attrs["multiscales"] = [{**multiscale, "version": "0.4"}]
-    else:
-        group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
-    for i, level in enumerate(levels):
-        array = level.transpose(2, 0, 1) if "c" in axes[:-1] else level
-        array = array.reshape([1] * (len(axes) - 3) + list(array.shape))
-        if axes == "tczyx":
-            array = array.reshape(1, 3, 1, *level.shape[:2])
-        group.create_array(str(i), data=array, chunks=tuple(min(64, n) for n in array.shape))
+    write_ngff(path, [np.moveaxis(level, -1, 0) for level in levels], version=version, axes=axes)
     assert_reads(path, levels)
     with open_slide(path) as slide:
         assert slide.format == f"OME-Zarr {version}"
         assert (slide.mpp, slide.mpp_source) == (0.25, "NGFF scale")
+        assert slide.channels == ()
 
 
 def test_bioformats2raw_layout(tmp_path: Path) -> None:

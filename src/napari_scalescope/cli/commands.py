@@ -26,7 +26,7 @@ app = typer.Typer(
 )
 
 SlidePath = Annotated[
-    Path, typer.Argument(help="A slide: SVS, NDPI, SCN, TIFF, OME-Zarr, PNG, JPEG.")
+    str, typer.Argument(help="A slide: SVS, NDPI, SCN, TIFF, OME-Zarr (or its URL), PNG, JPEG.")
 ]
 SlideMpp = Annotated[
     float | None,
@@ -63,7 +63,7 @@ def _print_json(value: dict[str, Any]) -> None:
 @app.command()
 def demo(
     slide: Annotated[
-        Path | None, typer.Argument(help="A slide of yours. Default: the sample slide.")
+        str | None, typer.Argument(help="A slide of yours. Default: the sample slide.")
     ] = None,
     screenshots: Annotated[
         Path | None,
@@ -81,7 +81,7 @@ def demo(
     with _errors_in_words(False):
         if not has_display():
             folder = screenshots or Path("demo_out")
-            arguments = ["demo", *([str(slide)] if slide else []), "--screenshots", str(folder)]
+            arguments = ["demo", *([slide] if slide else []), "--screenshots", str(folder)]
             if slide_mpp is not None:
                 arguments += ["--slide-mpp", str(slide_mpp)]
             raise typer.Exit(run_offscreen(arguments))
@@ -159,7 +159,10 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
 
 @app.command()
 def embed(
-    slides: Annotated[list[Path], typer.Argument(help="Slides to embed.", metavar="SLIDE...")],
+    slides: Annotated[
+        list[str],
+        typer.Argument(help="Slides to embed, or URLs of OME-Zarr.", metavar="SLIDE..."),
+    ],
     encoder: Annotated[
         list[str], typer.Option("--encoder", "-e", help="Encoder; may be given several times.")
     ],

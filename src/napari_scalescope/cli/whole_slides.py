@@ -23,7 +23,7 @@ from ..slides import Slide, TissueMask, open_slide, tissue_mask
 class Request:
     """What to embed and how; the arguments of `scalescope embed`."""
 
-    slides: tuple[Path, ...]
+    slides: tuple[str | Path, ...]
     encoders: tuple[str, ...]
     mpps: tuple[float, ...]
     out: Path
@@ -83,7 +83,7 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
     return {"out": str(request.out), "sets": sets, "warnings": doubts, "failed": failed}
 
 
-def _failure(path: Path, error: ScaleScopeError) -> dict[str, str]:
+def _failure(path: str | Path, error: ScaleScopeError) -> dict[str, str]:
     return {"slide": str(path), "error": error.problem, "remedy": error.remedy}
 
 

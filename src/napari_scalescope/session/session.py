@@ -114,7 +114,7 @@ class Session:
             return
         self._engine.stop()
         self.slide.set_mpp(mpp)
-        if self.slide.path is not None:
+        if self.slide.path is not None or self.slide.url is not None:
             remember(self.slide.fingerprint, mpp)
         self._resources.use_slide(self.slide)
         self._start_afresh()

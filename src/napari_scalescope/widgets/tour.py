@@ -21,7 +21,7 @@ PATIENCE_S = 180.0
 
 
 def run_demo(
-    path: Path | None = None, screenshots: Path | None = None, slide_mpp: float | None = None
+    path: str | Path | None = None, screenshots: Path | None = None, slide_mpp: float | None = None
 ) -> None:
     """Open napari on a slide with the docks beside it.
 

@@ -16,6 +16,8 @@ from ..remembered import recall
 from ..resolution import possible, resolve
 from ..slide import Slide
 from .icc import correct
+from .ome_zarr import OmeZarrReader, open_remote
+from .remote import name_of, place_of
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
@@ -26,6 +28,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, icc: bool = False)
     Parameters
     ----------
     path : str or Path
+        Where it is; an OME-Zarr may also be at a URL (https, s3 and what else fsspec reads).
         SVS, NDPI, SCN, OME-TIFF, generic or pyramidal TIFF, an OME-Zarr folder (0.4, 0.5), a PNG
         or JPEG picture; with the extra ``openslide``, MRXS, VMS, BIF, CZI, and DICOM as a file of
         a series or as its folder.
@@ -51,39 +54,56 @@ def open_slide(path: str | Path, *, mpp: float | None = None, icc: bool = False)
     """
     if mpp is not None:
         possible(mpp)  # before there is a file to close again
-    path = Path(path).expanduser()
-    make = _reader_for(path)
+    place = place_of(path)
+    name = place.name if isinstance(place, Path) else name_of(place)
+    reader = None
     try:
-        reader = _opened(make, path)
+        reader = (
+            _opened(_reader_for(place), place) if isinstance(place, Path) else open_remote(place)
+        )
         statements, objective = reader.statements()
-        _refuse_empty(path, reader.sizes)
-    except SlideError:
-        raise
-    except NotImplementedError as error:
-        raise SlideError(
-            f"{path.name} is laid out in a way ScaleScope does not read ({error}).",
-            "Export the brightfield image as RGB.",
-        ) from error
-    except Exception as error:  # parsers of damaged files raise anything
-        raise SlideError(
-            f"{path.name} is damaged or incomplete and cannot be opened "
-            f"({type(error).__name__}: {error}).",
-            "Copy the file again from its source.",
-        ) from error
-    mark = ""
-    if icc:
-        try:
-            mark = correct(reader, path.name)
-        except SlideError:
+        _refuse_empty(name, reader.sizes)
+        mark = correct(reader, name) if icc else ""
+        content = _content(place, reader) + mark
+    except Exception as error:
+        if reader is not None:
             reader.close()
+        if isinstance(error, SlideError):
             raise
-    content = fingerprint(path) + mark
-    slide = Slide(path.name, path, reader, resolve(statements, objective), content)
+        raise _in_words(name, error) from error
+    slide = Slide(
+        name,
+        place if isinstance(place, Path) else None,
+        reader,
+        resolve(statements, objective),
+        content,
+        None if isinstance(place, Path) else place,
+    )
     if mpp is not None:
         slide.set_mpp(mpp)
     elif (before := recall(slide.fingerprint)) is not None:
         slide.set_mpp(before, "set by the user before")
     return slide
+
+
+def _in_words(name: str, error: Exception) -> SlideError:
+    """Whatever opening a file ended in, as an error of ours."""
+    if isinstance(error, NotImplementedError):
+        return SlideError(
+            f"{name} is laid out in a way ScaleScope does not read ({error}).",
+            "Export the brightfield image as RGB.",
+        )
+    return SlideError(  # parsers of damaged files raise anything
+        f"{name} is damaged or incomplete and cannot be opened ({type(error).__name__}: {error}).",
+        "Copy the file again from its source.",
+    )
+
+
+def _content(place: Path | str, reader: Any) -> str:
+    """The fingerprint of what lies at a place."""
+    if isinstance(reader, OmeZarrReader):
+        return reader.fingerprint()
+    return fingerprint(Path(place))
 
 
 def _opened(make: Callable[[Path], Any], path: Path) -> Any:
@@ -101,9 +121,9 @@ def _opened(make: Callable[[Path], Any], path: Path) -> Any:
         return openslide.OpenSlideReader(path)
 
 
-def _refuse_empty(path: Path, sizes: tuple[tuple[int, int], ...]) -> None:
+def _refuse_empty(name: str, sizes: tuple[tuple[int, int], ...]) -> None:
     if not sizes or min(sizes[0]) < 1:
-        raise SlideError(f"{path.name} has no pixels.", "Write the image again.")
+        raise SlideError(f"{name} has no pixels.", "Write the image again.")
 
 
 def _reader_for(path: Path) -> Callable[[Path], Any]:
@@ -124,8 +144,6 @@ def _reader_for(path: Path) -> Callable[[Path], Any]:
         ) from error
     if is_folder:
         if any((path / n).exists() for n in ("zarr.json", ".zgroup", ".zattrs")):
-            from .ome_zarr import OmeZarrReader
-
             return OmeZarrReader
         if _dicom_file(path) is not None:
             return _dicom_series
@@ -213,15 +231,13 @@ def fingerprint(path: Path) -> str:
     """A sha256 that follows a slide's content wherever it is moved.
 
     Whole for files up to 4 MB; larger ones are sampled at 64 places (and by their size), which
-    takes milliseconds for a slide of 10 GB on a network share. A zarr folder is known by its
-    metadata and by the names and sizes of its chunks.
+    takes milliseconds for a slide of 10 GB on a network share. A folder is known by the names and
+    sizes of its files. OME-Zarr has its own: see `OmeZarrReader.fingerprint`.
     """
     digest = hashlib.sha256()
     if path.is_dir():
         for part in sorted(p for p in path.rglob("*") if p.is_file()):
             digest.update(f"{part.relative_to(path).as_posix()} {part.stat().st_size}\n".encode())
-            if part.suffix == ".json" or part.name.startswith(".z"):
-                digest.update(part.read_bytes())
         return digest.hexdigest()
     size = path.stat().st_size
     digest.update(str(size).encode())

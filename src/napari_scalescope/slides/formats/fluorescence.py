@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...errors import SlideError, UnreachableError
 from ..slide import Pixels
 
 Colour = tuple[int, int, int]
@@ -183,6 +184,41 @@ def contrast(values: Planes) -> tuple[float, float]:
     if high <= low:  # nothing but background up to the last percentile
         low, high = float(known.min()), float(known.max())
     return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def sampled(
+    size: tuple[int, int], chunk: tuple[int, int], planes: Callable[[int, int], Planes]
+) -> Planes:
+    """Values (channels, n) of at most `SAMPLED_PIECES` pieces, evenly spread over a level.
+
+    Damaged pieces are left out, unless all of them are.
+
+    Parameters
+    ----------
+    size, chunk : (int, int)
+        Width and height of the level and of its pieces.
+    planes : callable
+        ``planes(row, col) -> (channels, h, w)``
+    """
+    (w, h), (cw, ch) = size, chunk
+    rows, cols = -(-h // ch), -(-w // cw)
+    count = min(SAMPLED_PIECES, rows * cols)
+    values, trouble = [], None
+    for k in np.linspace(0, rows * cols - 1, count).round().astype(int).tolist():
+        row, col = divmod(k, cols)
+        try:
+            part = planes(row, col)[:, : h - row * ch, : w - col * cw]
+        except UnreachableError:
+            raise
+        except SlideError as error:
+            trouble = error
+            continue
+        # a piece may be the whole level: some thousands of its values say as much
+        every = max(1, int((part[0].size / 2**18) ** 0.5))
+        values.append(part[:, ::every, ::every].reshape(len(part), -1))
+    if trouble is not None and not values:
+        raise trouble
+    return np.concatenate(values, axis=1)
 
 
 def _colours(channels: Sequence[Channel]) -> list[Colour]:

@@ -12,10 +12,11 @@ from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import Statement
 from ..slide import Pixels
+from .candidates import Candidate, names_of
 from .damage import piece_errors_in_words, refuse_cut_off
-from .fluorescence import SAMPLED_PIECES, Composite, Planes, named
+from .fluorescence import Composite, Planes, named, sampled
 from .handle import Handle
-from .tiff_series import Candidate, names_of, read_beside
+from .tiff_series import read_beside
 
 
 class PlanesReader:
@@ -156,41 +157,6 @@ class PlanesReader:
     def statements(self) -> tuple[list[Statement], float | None]:
         """What the tags say about the resolution."""
         return self._statements, None
-
-
-def sampled(
-    size: tuple[int, int], chunk: tuple[int, int], planes: Callable[[int, int], Planes]
-) -> Planes:
-    """Values (channels, n) of at most `SAMPLED_PIECES` pieces, evenly spread over a level.
-
-    Damaged pieces are left out, unless all of them are.
-
-    Parameters
-    ----------
-    size, chunk : (int, int)
-        Width and height of the level and of its pieces.
-    planes : callable
-        ``planes(row, col) -> (channels, h, w)``
-    """
-    (w, h), (cw, ch) = size, chunk
-    rows, cols = -(-h // ch), -(-w // cw)
-    count = min(SAMPLED_PIECES, rows * cols)
-    values, trouble = [], None
-    for k in np.linspace(0, rows * cols - 1, count).round().astype(int).tolist():
-        row, col = divmod(k, cols)
-        try:
-            part = planes(row, col)[:, : h - row * ch, : w - col * cw]
-        except UnreachableError:
-            raise
-        except SlideError as error:
-            trouble = error
-            continue
-        # a piece may be the whole level: some thousands of its values say as much
-        every = max(1, int((part[0].size / 2**18) ** 0.5))
-        values.append(part[:, ::every, ::every].reshape(len(part), -1))
-    if trouble is not None and not values:
-        raise trouble
-    return np.concatenate(values, axis=1)
 
 
 def _piece_size(page: Any) -> tuple[int, int]:

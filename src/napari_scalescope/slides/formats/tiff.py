@@ -21,11 +21,12 @@ from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import UM_PER, Statement, as_number
 from ..slide import BACKGROUND, Pixels
+from .candidates import Candidate, names_of
 from .damage import piece_errors_in_words, refuse_cut_off
 from .handle import Handle
 from .jpeg import JpegPieces
 from .planes import PlanesReader
-from .tiff_series import Candidate, choose, names_of, read_beside
+from .tiff_series import choose, read_beside
 
 _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
