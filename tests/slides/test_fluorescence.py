@@ -14,6 +14,8 @@ from hypothesis.extra.numpy import arrays
 
 from napari_scalescope.embeddings import embed
 from napari_scalescope.errors import SlideError
+from napari_scalescope.pretraining.sources import load_picture
+from napari_scalescope.session.jobs import slide_job
 from napari_scalescope.slides import open_slide, tissue_mask
 from napari_scalescope.slides.formats.fluorescence import (
     PALETTE,
@@ -221,6 +223,9 @@ def test_nothing_is_computed_from_it(tmp_path: Path) -> None:
             lambda: embed(slide, FakeEncoder(), 0.5, store=tmp_path / "store"),
             lambda: embed(slide, FakeEncoder(), 0.5, store=tmp_path / "store", tissue=False),
             lambda: tissue_mask(slide),
+            # before an encoder is loaded
+            lambda: next(iter(slide_job(None, slide, [0.5]).steps())),  # type: ignore[arg-type]
+            lambda: load_picture(path),
         ):
             with pytest.raises(SlideError, match=r"DAPI, CD3, CD8.*brightfield H&E"):
                 step()

@@ -186,6 +186,12 @@ def test_an_address_of_no_known_kind() -> None:
         open_slide("gopher://host/a.zarr")
 
 
+def test_an_address_with_a_query_is_refused_without_repeating_it() -> None:
+    with pytest.raises(SlideError, match="with a query") as caught:
+        open_slide("https://me:word@host/a.zarr?signature=xyz")
+    assert not any(secret in str(caught.value) for secret in ("xyz", "word"))
+
+
 def test_names_and_secrets() -> None:
     assert name_of("s3://bucket/folder/a%20b.zarr/") == "a b.zarr"
     assert name_of("https://host") == "host"

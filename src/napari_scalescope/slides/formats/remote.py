@@ -68,6 +68,12 @@ def open_store(url: str) -> Any:
     from zarr.storage import FsspecStore
 
     scheme = url.partition("://")[0].lower()
+    if "?" in url:
+        raise SlideError(
+            f"{shown(url)} was given with a query (?…), and the names of the pieces cannot be put "
+            "behind one.",
+            "Give an address without it.",
+        )
     # an instance of our own, whose connections are closed with the slide
     options: dict[str, Any] = {} if scheme == "memory" else {"skip_instance_cache": True}
     try:
