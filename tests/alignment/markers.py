@@ -111,6 +111,28 @@ def _aperio(path: Path, mpp: float) -> None:
             tif.write(level, tile=(256, 256), description=text, metadata=None, **how)
 
 
+def _philips(path: Path, mpp: float) -> None:
+    """Every level filled up to whole tiles, so that their sizes are not their ratio."""
+    levels = levels_of(4)
+    spacing = "".join(
+        f'<DataObject ObjectType="PixelDataRepresentation"><Attribute Name="DICOM_PIXEL_SPACING">'
+        f'"{mpp * 2**i / 1000:.9f}" "{mpp * 2**i / 1000:.9f}"</Attribute></DataObject>'
+        for i in range(len(levels))
+    )
+    text = (
+        '<DataObject ObjectType="DPUfsImport"><Attribute Name="DICOM_MANUFACTURER">PHILIPS'
+        f"</Attribute><Attribute><Array>{spacing}</Array></Attribute></DataObject>"
+    )
+    with tifffile.TiffWriter(path) as tif:
+        for i, level in enumerate(levels):
+            filled = [(0, -n % 512) for n in level.shape[:2]]
+            tif.write(
+                np.pad(level, (*filled, (0, 0)), constant_values=GLASS), tile=(512, 512),
+                photometric="rgb", compression="jpeg", compressionargs={"level": 90},
+                description=text if i == 0 else "", software="Philips DP v1.0", metadata=None,
+            )  # fmt: skip
+
+
 def _ome_tiff(path: Path, mpp: float) -> None:
     levels = levels_of(4)
     size = {"PhysicalSizeX": mpp * 1000, "PhysicalSizeXUnit": "nm",
@@ -165,6 +187,7 @@ WRITERS: dict[str, tuple[str, Writer]] = {
     "TIFF, levels by 4": ("a.tif", lambda path, mpp: _tiff(path, mpp, "deflate", 2)),
     "TIFF in strips, one level": ("a.tif", _strips),
     "Aperio SVS": ("a.svs", _aperio),
+    "Philips TIFF": ("a.tiff", _philips),
     "OME-TIFF": ("a.ome.tif", _ome_tiff),
     "OME-Zarr 0.4": ("a.ome.zarr", lambda path, mpp: _zarr(path, mpp, "0.4")),
     "OME-Zarr 0.5": ("a.ome.zarr", lambda path, mpp: _zarr(path, mpp, "0.5")),

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
-from ..resolution import UM_PER, Statement, as_number
+from ..resolution import Statement, as_number
 from ..slide import BACKGROUND, Pixels
+from . import tags
+from .complaints import Complaints
 from .handle import Handle
 from .jpeg import JpegPieces
 
@@ -26,7 +27,6 @@ _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
     "hamamatsu": "Hamamatsu NDPI",
     "leica": "Leica SCN",
-    "philips_tiff": "Philips TIFF",
 }
 #: More pieces than this are not named: it is the file that is damaged, then.
 DOUBTS = 100
@@ -48,7 +48,7 @@ class TiffReader:
 
         self._cache = chunks or ChunkCache()
         self._path = path
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Complaints("tifffile") as complaints:
             # tiffslide warns that it does not parse every vendor field. The resolution is
             # resolved (and doubted) by us, and the rest is not used.
             warnings.simplefilter("ignore")
@@ -70,11 +70,16 @@ class TiffReader:
         self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
         self.reductions = self._find_reductions()
         tif = self._tiff.ts_tifffile
-        vendor = str(parsed.get("tiffslide.vendor"))
-        self.format = "OME-TIFF" if tif.is_ome else _FORMATS.get(vendor, "TIFF")
+        if tif.is_ome or tif.is_philips:
+            self.format = "OME-TIFF" if tif.is_ome else "Philips TIFF"
+        else:
+            self.format = _FORMATS.get(str(parsed.get("tiffslide.vendor")), "TIFF")
         index = int(parsed["tiffslide.series-index"])
         self.associated = tuple(s.name.lower() for s in tif.series[index + 1 :] if s.name)
-        self.doubts: list[str] = []
+        self.doubts = [
+            f"{path.name} is damaged, and parts of it may be missing ({text})."
+            for text in dict.fromkeys(complaints.texts[:DOUBTS])
+        ]
         self._handle: Handle | None = Handle(path)
 
     def _find_areas(self, properties: Mapping[str, Any]) -> list[_Area]:
@@ -179,10 +184,12 @@ class TiffReader:
         try:
             data = handle.read(offset, count)
             if jpeg is not None:
-                return self._decode_jpeg(jpeg, data, reduce, level, row, col)
-            pixels = page.decode(
-                data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
-            )[0][0]
+                pixels = self._decode_jpeg(jpeg, data, reduce, level, row, col)
+            else:
+                pixels = page.decode(
+                    data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+                )[0][0]
+            _check_size(pixels, page, row, col, reduce)
         except (OSError, MemoryError) as error:  # of the moment, not of the file
             raise UnreachableError.of(self._path.name, error) from error
         except Exception as error:  # a dozen codecs raise a dozen kinds of error
@@ -229,42 +236,20 @@ class TiffReader:
             x, y = as_number(p.get("tiffslide.mpp-x")), as_number(p.get("tiffslide.mpp-y"))
             if x is not None and y is not None:
                 out.append(Statement(f"{self.format} metadata", x, y))
-        out += _ome_statements(self._tiff.ts_tifffile.ome_metadata)
-        out += _tiff_statements(self._areas[0].pages[0])
+        tif, page = self._tiff.ts_tifffile, self._areas[0].pages[0]
+        out += tags.ome(tif.ome_metadata)
+        out += tags.imagej(tif.imagej_metadata, page)
+        out += tags.resolution(page)
         return out, as_number(p.get("tiffslide.objective-power"))
 
 
-def _tiff_statements(page: Any) -> list[Statement]:
-    """The TIFF resolution of a page, if it has one with a unit."""
-    unit, x, y = (page.tags.get(n) for n in ("ResolutionUnit", "XResolution", "YResolution"))
-    if unit is None or x is None or y is None:
-        return []
-    per_unit = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}.get(int(unit.value))
-    try:
-        rx, ry = x.value[0] / x.value[1], y.value[0] / y.value[1]
-    except (TypeError, ZeroDivisionError, IndexError):
-        return []
-    if per_unit is None or rx <= 0 or ry <= 0:
-        return []
-    return [Statement("TIFF XResolution", per_unit / rx, per_unit / ry)]
-
-
-def _ome_statements(xml: str | None) -> list[Statement]:
-    """The physical pixel size of the first image of an OME-XML block."""
-    if not xml:
-        return []
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
-    if pixels is None:
-        return []
-    sides = []
-    for axis in "XY":
-        size = as_number(pixels.get(f"PhysicalSize{axis}"))
-        unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        if size is None or unit is None:
-            return []
-        sides.append(size * unit)
-    return [Statement("OME PhysicalSizeX", *sides)]
+def _check_size(pixels: Pixels, page: Any, row: int, col: int, reduce: int) -> None:
+    """Whether a piece covers its part of the page; at the far edges it may be cut."""
+    h, w = (
+        min(side, whole - at * side) // reduce
+        for side, whole, at in zip(
+            page.chunks[:2], (page.imagelength, page.imagewidth), (row, col), strict=True
+        )
+    )
+    if pixels.shape[0] < h or pixels.shape[1] < w:
+        raise ValueError(f"it is {pixels.shape[1]} x {pixels.shape[0]} px, not {w} x {h}")
