@@ -117,6 +117,15 @@ class TiffReader:
                     "ScaleScope reads 8-bit RGB.",
                     "Convert it to 8-bit RGB.",
                 )
+            sides = (page.imagelength, page.imagewidth)
+            h, w = page.chunks[:2]
+            pieces = 0 if min(h, w) < 1 else -(-sides[0] // h) * -(-sides[1] // w)
+            if not 0 < pieces <= len(page.dataoffsets) or page.shape[:2] != sides:
+                raise SlideError(
+                    f"{self._path.name} is damaged: it lists {len(page.dataoffsets)} pieces of "
+                    f"{w} x {h} px for {sides[1]} x {sides[0]} px.",
+                    "Copy the file again from its source.",
+                )
             end = max(
                 (o + n for o, n in zip(page.dataoffsets, page.databytecounts, strict=True)),
                 default=0,
