@@ -79,6 +79,19 @@ def damaged(content: bytes, seed: int) -> tuple[bytes, str]:
     return bytes(out), how
 
 
+def damaged_copy(file: Path, folder: Path, seed: int) -> tuple[Path, str]:
+    """Where it lies, and what was done to it; of a zarr folder one file is damaged."""
+    path = folder / file.name
+    part = file
+    if file.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(file, path)
+        part = random.Random(seed).choice(sorted(p for p in file.rglob("*") if p.is_file()))
+    content, how = damaged(part.read_bytes(), seed)
+    (path / part.relative_to(file) if file.is_dir() else path).write_bytes(content)
+    return path, how
+
+
 def looked_at(path: Path) -> tuple[Any, ...]:
     """All of a slide that a user would see at once: its size, scale, doubts and pixels."""
     with open_slide(path) as slide:
@@ -112,14 +125,11 @@ def tried(path: Path, right: tuple[Any, ...]) -> Outcome:
 
 def serve(files: Sequence[Path], folder: Path) -> None:
     """Answer numbers of cases on standard input with their outcomes, until it ends."""
-    contents = [file.read_bytes() for file in files]
     rights = [looked_at(file) for file in files]
     for line in sys.stdin:
         case = int(line)
         which = case % len(files)
-        content, how = damaged(contents[which], case)
-        path = folder / files[which].name
-        path.write_bytes(content)
+        path, how = damaged_copy(files[which], folder, case)
         outcome = tried(path, rights[which])
         print(json.dumps([how, outcome.kind, outcome.detail]), flush=True)
 
@@ -181,7 +191,7 @@ def run(files: Sequence[Path], cases: Iterable[int], keep: Path | None = None) -
             how, outcome = child.ask(case)
             if outcome.kind in ("hang", "crash", "traceback"):
                 print(f"case {case}, {file.name}, {how}: {outcome.kind}\n{outcome.detail}")
-                if keep is not None and (folder / file.name).exists():
+                if keep is not None and (folder / file.name).is_file():
                     shutil.copy(folder / file.name, keep / f"{case}-{file.name}")
             found[file.name, how, outcome.kind] += 1
         child.close()
