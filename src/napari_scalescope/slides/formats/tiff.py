@@ -52,6 +52,7 @@ class TiffReader:
             # tiffslide warns that it does not parse every vendor field. The resolution is
             # resolved (and doubted) by us, and the rest is not used.
             warnings.simplefilter("ignore")
+            _refuse_endless(path)
             self._tiff = tiffslide.TiffSlide(path)
             try:
                 parsed = dict(self._tiff.properties)
@@ -262,3 +263,18 @@ def _check_size(pixels: Pixels, page: Any, row: int, col: int, reduce: int) -> N
     )
     if pixels.shape[0] < h or pixels.shape[1] < w:
         raise ValueError(f"it is {pixels.shape[1]} x {pixels.shape[0]} px, not {w} x {h}")
+
+
+def _refuse_endless(path: Path) -> None:
+    """Refuse a file in which a page names an earlier one as the next: tifffile never ends there."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        seen = set()
+        for page in tif.pages:
+            if page.offset in seen:
+                raise SlideError(
+                    f"{path.name} is damaged: its pages go in circles.",
+                    "Copy the file again from its source.",
+                )
+            seen.add(page.offset)
