@@ -268,3 +268,18 @@ def test_a_picture_larger_than_memory(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(ImageFile, "load", full)
     with open_slide(path) as slide, pytest.raises(SlideError, match=r"GB of memory.*pyramidal"):
         slide.read_level(0, 0, 0, 10, 10)
+
+
+def test_pages_that_go_in_circles(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for _ in range(3):
+            tif.write(np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0].offset, tif.pages[2].offset
+    at = last + 2 + 12 * int.from_bytes(content[last : last + 2], "little")
+    content[at : at + 4] = first.to_bytes(4, "little")
+    path.write_bytes(content)
+    with pytest.raises(SlideError, match="circles"):
+        open_slide(path)

@@ -74,3 +74,15 @@ def test_what_does_not_decode_is_an_error(tiff: Callable[..., Any]) -> None:
             with pytest.raises(SlideError, match=r"piece \(0, 1\) of level 0"):
                 slide.read_level(0, side, 0, side, side, reduce)
         assert slide.reader.doubts == []
+
+
+def test_a_piece_of_another_size_is_an_error(tiff: Callable[..., Any]) -> None:
+    path, _ = tiff(levels=1)
+
+    def half_as_high(part: bytearray) -> None:
+        at = part.index(b"\xff\xc0") + 5
+        part[at : at + 2] = (64).to_bytes(2, "big")
+
+    spoil_piece(path, 1, half_as_high)
+    with open_slide(path) as slide, pytest.raises(SlideError, match="64 px, not 128 x 128"):
+        slide.read_level(0, 128, 0, 128, 128)

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -108,3 +110,25 @@ def test_an_override_says_so() -> None:
     for nonsense in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(ResolutionError, match="positive"):
             found.overridden(nonsense)
+
+
+def test_pixels_that_are_not_quite_square_are_said() -> None:
+    assert resolve([Statement("tag", 0.25, 0.2502)]).warnings == ()
+    found = resolve([Statement("tag", 0.25, 0.26)])
+    assert found.mpp == pytest.approx(0.255, rel=1e-3)
+    assert "0.25 × 0.26" in found.warnings[0]
+    found = resolve([Statement("tag", 0.25, 0.5)])
+    assert found.mpp is None
+    assert "not square" in found.warnings[0]
+
+
+@pytest.mark.parametrize("unit", ["micron", "um", "\\u00B5m", "mm"])
+def test_imagej_tiff(tmp_path: Path, unit: str) -> None:
+    path = tmp_path / "a.tif"
+    per_unit = 4000.0 if unit == "mm" else 4.0
+    grey = np.full((64, 64), 200, np.uint8)
+    tifffile.imwrite(
+        path, grey, imagej=True, resolution=(per_unit, per_unit), metadata={"unit": unit}
+    )
+    with open_slide(path) as slide:
+        assert (slide.mpp, slide.mpp_source) == (0.25, "ImageJ unit")

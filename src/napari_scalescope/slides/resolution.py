@@ -14,8 +14,9 @@ PLAUSIBLE = (0.05, 50.0)
 PRINT_DPI = (600, 720, 800, 1000, 1200)
 #: Two tags that differ by less than this agree.
 AGREE = 0.02
-#: Pixels whose sides differ by more than this cannot be treated as square.
-SQUARE = 0.05
+#: Pixels whose sides differ by more than this cannot be treated as square; by more than the
+#: second, it is said.
+SQUARE, NEARLY_SQUARE = 0.05, 0.01
 
 #: Micrometres in one of each unit of length that image files name.
 UM_PER: Mapping[str, float] = {
@@ -141,6 +142,11 @@ def resolve(statements: Sequence[Statement], objective: float | None = None) -> 
         source = "no tag gives a resolution" if not statements else "no tag gives a plausible one"
         return Resolution(None, source, objective, tuple(warnings))
     chosen = believed[0]
+    if abs(chosen.mpp_x / chosen.mpp_y - 1) > NEARLY_SQUARE:
+        warnings.append(
+            f"{chosen.source} says {chosen.mpp_x:.4g} × {chosen.mpp_y:.4g} µm/px: pixels are taken "
+            f"for squares of {chosen.mpp:.4g}"
+        )
     warnings += [
         f"{chosen.source} says {chosen.mpp:.4g} µm/px but {other.source} says {other.mpp:.4g}; "
         "the first is used"

@@ -112,13 +112,21 @@ def _opened(make: Callable[[Path], Any], path: Path) -> Any:
         return make(path)
     except SlideError:
         raise
-    except Exception:
+    except Exception as error:
         # Ventana's overlapping tiles, and whatever dialect tiffslide does not parse
         from . import openslide
 
         if make is openslide.OpenSlideReader or not openslide.knows(path):
             raise
-        return openslide.OpenSlideReader(path)
+        try:
+            reader = openslide.OpenSlideReader(path)
+        except Exception:  # noqa: BLE001 the first reader's reason is the better one
+            raise error from None
+        if not isinstance(error, NotImplementedError):
+            reader.doubts.append(
+                f"{path.name} is of a kind only openslide reads, or damaged ({error})."
+            )
+        return reader
 
 
 def _refuse_empty(name: str, sizes: tuple[tuple[int, int], ...]) -> None:

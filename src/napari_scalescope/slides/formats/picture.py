@@ -53,6 +53,12 @@ class PictureReader:
 
         try:
             with _opened(self._path) as image:
+                # Decoding alone is content with anything that fills the picture.
+                if image.format == "PNG":
+                    image.verify()
+                elif image.mode in ("RGB", "L"):
+                    return self._decode_jpeg()
+            with _opened(self._path) as image:
                 if image.mode in ("RGBA", "LA", "PA", "P"):
                     # What is transparent is shown on white, as glass is.
                     rgba = image.convert("RGBA")
@@ -71,6 +77,18 @@ class PictureReader:
                 f"{self._path.name} is damaged and cannot be decoded ({error}).",
                 "Copy the file again from its source.",
             ) from error
+
+    def _decode_jpeg(self) -> Pixels:
+        """Strictly, and where that fails as far as it goes, with a doubt."""
+        import simplejpeg
+
+        content = self._path.read_bytes()
+        try:
+            return np.asarray(simplejpeg.decode_jpeg(content, "RGB", strict=True))
+        except ValueError as error:
+            pixels = simplejpeg.decode_jpeg(content, "RGB", strict=False)
+            self.doubts.append(f"{self._path.name} is damaged and may look wrong ({error}).")
+            return np.asarray(pixels)
 
     def close(self) -> None:
         """Forget the decoded picture."""

@@ -12,11 +12,12 @@ from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import Statement
 from ..slide import Pixels
+from . import tags
 from .candidates import Candidate, names_of
-from .damage import piece_errors_in_words, refuse_cut_off
+from .damage import check_size, piece_errors_in_words, refuse_cut_off, refuse_impossible
 from .fluorescence import Composite, Planes, named, sampled
 from .handle import Handle
-from .tiff_series import read_beside
+from .tiff_series import piece_size, read_beside
 
 
 class PlanesReader:
@@ -31,8 +32,6 @@ class PlanesReader:
         Which series, and what its planes are.
     others : list of Candidate
         The other series, which become `associated`.
-    statements : callable
-        What a page and an OME-XML block say about the resolution.
     """
 
     def __init__(
@@ -41,7 +40,6 @@ class PlanesReader:
         tif: Any,
         chosen: Candidate,
         others: list[Candidate],
-        statements: Callable[[Any, str | None], list[Statement]],
         chunks: ChunkCache | None = None,
     ) -> None:
         self._cache = chunks or ChunkCache()
@@ -49,12 +47,16 @@ class PlanesReader:
         self._levels = tif.series[chosen.number].levels
         self._check(len(chosen.channels))
         first = self._levels[0].keyframe
-        self._statements = statements(first, chosen.image.xml if chosen.image else None)
+        self._statements = [
+            *tags.ome(chosen.image.xml if chosen.image else None),
+            *tags.imagej(tif.imagej_metadata, first),
+            *tags.resolution(first),
+        ]
         self.format = "OME-TIFF" if tif.is_ome else "TIFF"
         self.sizes = tuple(
             (int(v.keyframe.imagewidth), int(v.keyframe.imagelength)) for v in self._levels
         )
-        self.chunks = tuple(_piece_size(v.keyframe) for v in self._levels)
+        self.chunks = tuple(piece_size(v.keyframe) for v in self._levels)
         self.properties: Mapping[str, Any] = {"axes": self._levels[0].axes, "name": chosen.name}
         self.channels = named(chosen.channels) if chosen.kind == "fluorescence" else ()
         self._others = names_of(others)
@@ -81,6 +83,7 @@ class PlanesReader:
                     f"{self._path.name} is one of several files that make up the image.",
                     "Write the image as one OME-TIFF file or as OME-Zarr.",
                 )
+            refuse_impossible(self._path, [level.keyframe])
             refuse_cut_off(self._path, pages)
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
@@ -121,13 +124,14 @@ class PlanesReader:
         frame, page = series.pages[number], series.keyframe
         count = frame.databytecounts[index]
         if not count:
-            cw, ch = _piece_size(page)
+            cw, ch = piece_size(page)
             samples = page.samplesperpixel if page.planarconfig == 1 else 1
             return np.zeros((ch, cw, samples), page.dtype)
         data = handle.read(frame.dataoffsets[index], count)
         out: Planes = page.decode(
             data, index, jpegtables=frame.jpegtables, jpegheader=page.jpegheader
         )[0][0]
+        check_size(out, page, index)
         return out
 
     def _sampled(self, which: tuple[int, ...]) -> Planes:
@@ -157,10 +161,3 @@ class PlanesReader:
     def statements(self) -> tuple[list[Statement], float | None]:
         """What the tags say about the resolution."""
         return self._statements, None
-
-
-def _piece_size(page: Any) -> tuple[int, int]:
-    """Width and height of the stored pieces of a page."""
-    if page.is_tiled:
-        return int(page.tilewidth), int(page.tilelength)
-    return int(page.imagewidth), min(int(page.rowsperstrip), int(page.imagelength))

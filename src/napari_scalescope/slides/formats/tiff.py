@@ -13,16 +13,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 
 from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
-from ..resolution import UM_PER, Statement, as_number
+from ..resolution import Statement, as_number
 from ..slide import BACKGROUND, Pixels
+from . import tags
 from .candidates import Candidate, names_of
-from .damage import piece_errors_in_words, refuse_cut_off
+from .complaints import Complaints
+from .damage import (
+    check_size,
+    piece_errors_in_words,
+    refuse_cut_off,
+    refuse_endless,
+    refuse_impossible,
+)
 from .handle import Handle
 from .jpeg import JpegPieces
 from .planes import PlanesReader
@@ -32,7 +39,6 @@ _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
     "hamamatsu": "Hamamatsu NDPI",
     "leica": "Leica SCN",
-    "philips_tiff": "Philips TIFF",
 }
 #: More pieces than this are not named: it is the file that is damaged, then.
 DOUBTS = 100
@@ -43,6 +49,20 @@ _ICC = 34675
 
 def open_tiff(path: Path) -> TiffReader | PlanesReader:
     """A reader of the image in a TIFF file that is the slide."""
+    with warnings.catch_warnings(), Complaints("tifffile") as complaints:
+        # tiffslide warns that it does not parse every vendor field. The resolution is
+        # resolved (and doubted) by us, and the rest is not used.
+        warnings.simplefilter("ignore")
+        refuse_endless(path)
+        reader = _reader(path)
+    reader.doubts += [
+        f"{path.name} is damaged, and parts of it may be missing ({text})."
+        for text in dict.fromkeys(complaints.texts[:DOUBTS])
+    ]
+    return reader
+
+
+def _reader(path: Path) -> TiffReader | PlanesReader:
     import tifffile
 
     tif = tifffile.TiffFile(path)
@@ -53,7 +73,7 @@ def open_tiff(path: Path) -> TiffReader | PlanesReader:
         chosen, others = choose(tif, path.name)
         if chosen.kind == "brightfield":
             return TiffReader(path, chosen=(tif, chosen, others))
-        return PlanesReader(path, tif, chosen, others, _page_statements)
+        return PlanesReader(path, tif, chosen, others)
     except BaseException:
         tif.close()
         raise
@@ -109,8 +129,7 @@ class TiffReader:
         self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in first)
         self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
         self.reductions = self._find_reductions()
-        vendor = str(parsed.get("tiffslide.vendor"))
-        self.format = "OME-TIFF" if tif.is_ome else _FORMATS.get(vendor, "TIFF")
+        self.format = _format(tif, str(parsed.get("tiffslide.vendor")))
         self._ome_xml = tif.ome_metadata
         if chosen is not None:
             self._others = names_of(chosen[2])
@@ -120,7 +139,7 @@ class TiffReader:
             after = enumerate(tif.series[index + 1 :], index + 1)
             self._others = {s.name.lower(): number for number, s in after if s.name}
         self.associated = tuple(self._others)
-        self.channels = _filters(first[0]) if vendor == "hamamatsu" else ()
+        self.channels = _filters(first[0]) if tif.is_ndpi else ()
         tag = first[0].tags.get(_ICC)
         self.profile: bytes | None = bytes(tag.value) if tag is not None else None
         self.doubts: list[str] = []
@@ -157,6 +176,7 @@ class TiffReader:
                     "ScaleScope reads 8-bit RGB.",
                     "Convert it to 8-bit RGB.",
                 )
+        refuse_impossible(self._path, pages)
         refuse_cut_off(self._path, pages)
 
     def _find_reductions(self) -> tuple[tuple[int, ...], ...]:
@@ -216,10 +236,12 @@ class TiffReader:
         with piece_errors_in_words(self._path.name, level, row, col):
             data = handle.read(offset, count)
             if jpeg is not None:
-                return self._decode_jpeg(jpeg, data, reduce, level, row, col)
-            pixels = page.decode(
-                data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
-            )[0][0]
+                pixels = self._decode_jpeg(jpeg, data, reduce, level, row, col)
+            else:
+                pixels = page.decode(
+                    data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
+                )[0][0]
+            check_size(pixels, page, index, reduce)
         if pixels.shape[-1] == 1:
             pixels = np.repeat(pixels, 3, axis=-1)
         return np.ascontiguousarray(pixels[..., :3])
@@ -267,8 +289,10 @@ class TiffReader:
             x, y = as_number(p.get("tiffslide.mpp-x")), as_number(p.get("tiffslide.mpp-y"))
             if x is not None and y is not None:
                 out.append(Statement(f"{self.format} metadata", x, y))
-        out += _ome_statements(self._ome_xml)
-        out += _tiff_statements(self._areas[0].pages[0])
+        page = self._areas[0].pages[0]
+        out += tags.ome(self._ome_xml)
+        out += tags.imagej(self._tif.imagej_metadata, page)
+        out += tags.resolution(page)
         return out, as_number(p.get("tiffslide.objective-power"))
 
 
@@ -276,19 +300,21 @@ def _scanner_file(path: Path) -> tuple[Any, dict[str, Any]]:
     """A file of a scanner's own dialect, opened by tiffslide, and the metadata it finds."""
     import tiffslide
 
-    with warnings.catch_warnings():
-        # tiffslide warns that it does not parse every vendor field. The resolution is
-        # resolved (and doubted) by us, and the rest is not used.
-        warnings.simplefilter("ignore")
-        file = tiffslide.TiffSlide(path)
-        try:
-            parsed = dict(file.properties)
-            if parsed.get("tiffslide.vendor") == "ventana":
-                raise NotImplementedError("Ventana BIF, whose tiles overlap")
-        except BaseException:
-            file.close()
-            raise
+    file = tiffslide.TiffSlide(path)
+    try:
+        parsed = dict(file.properties)
+        if parsed.get("tiffslide.vendor") == "ventana":
+            raise NotImplementedError("Ventana BIF, whose tiles overlap")
+    except BaseException:
+        file.close()
+        raise
     return file, parsed
+
+
+def _format(tif: Any, vendor: str) -> str:
+    if tif.is_ome or tif.is_philips:
+        return "OME-TIFF" if tif.is_ome else "Philips TIFF"
+    return _FORMATS.get(vendor, "TIFF")
 
 
 def _filters(page: Any) -> tuple[str, ...]:
@@ -299,44 +325,3 @@ def _filters(page: Any) -> tuple[str, ...]:
     tag = page.tags.get(_FILTER_SET)
     name = str(tag.value).strip("\0 ") if tag is not None else ""
     return () if not name or re.search(r"bright|empty|none", name, re.IGNORECASE) else (name,)
-
-
-def _page_statements(page: Any, ome_xml: str | None) -> list[Statement]:
-    """What a page without a dialect and an OME-XML block say about the resolution."""
-    return _ome_statements(ome_xml) + _tiff_statements(page)
-
-
-def _tiff_statements(page: Any) -> list[Statement]:
-    """The TIFF resolution of a page, if it has one with a unit."""
-    unit, x, y = (page.tags.get(n) for n in ("ResolutionUnit", "XResolution", "YResolution"))
-    if unit is None or x is None or y is None:
-        return []
-    per_unit = {2: 25400.0, 3: 10000.0, 4: 1000.0, 5: 1.0}.get(int(unit.value))
-    try:
-        rx, ry = x.value[0] / x.value[1], y.value[0] / y.value[1]
-    except (TypeError, ZeroDivisionError, IndexError):
-        return []
-    if per_unit is None or rx <= 0 or ry <= 0:
-        return []
-    return [Statement("TIFF XResolution", per_unit / rx, per_unit / ry)]
-
-
-def _ome_statements(xml: str | None) -> list[Statement]:
-    """The physical pixel size of the first image of an OME-XML block."""
-    if not xml:
-        return []
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
-    if pixels is None:
-        return []
-    sides = []
-    for axis in "XY":
-        size = as_number(pixels.get(f"PhysicalSize{axis}"))
-        unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        if size is None or unit is None:
-            return []
-        sides.append(size * unit)
-    return [Statement("OME PhysicalSizeX", *sides)]

@@ -119,3 +119,10 @@ def read_beside(path: Path, number: int, name: str) -> Pixels:
     if pixels.shape[-1] == 1:
         pixels = np.repeat(pixels, 3, axis=-1)
     return np.ascontiguousarray(pixels[..., :3])
+
+
+def piece_size(page: Any) -> tuple[int, int]:
+    """Width and height of the stored pieces of a page."""
+    if page.is_tiled:
+        return int(page.tilewidth), int(page.tilelength)
+    return int(page.imagewidth), min(int(page.rowsperstrip), int(page.imagelength))
