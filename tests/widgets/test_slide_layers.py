@@ -159,3 +159,18 @@ def test_a_slide_shown_twice_or_in_two_viewers_is_closed_with_the_last(
     assert pyramid_of(second)._closed
     elsewhere.layers.clear()
     assert counted.closed == 1
+
+
+def test_a_slide_is_sliced_at_once_even_where_napari_slices_in_a_thread(
+    qapp: Any, viewer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else what the camera comes to is black until the thread is done."""
+    slicer = viewer._layer_slicer
+    monkeypatch.setattr(slicer, "_force_sync", False)  # as napari's setting does
+    SlideKeeper.of(viewer)
+    layer = shown(viewer, memory_slide(smooth_picture(CHUNK * 6, CHUNK * 5)))
+    other = viewer.add_image(np.zeros((50, 60)))
+    assert slicer.submit(layers=[layer], dims=viewer.dims) is None
+    assert slicer.submit(layers=[other], dims=viewer.dims) is not None
+    slicer.wait_until_idle(5)
+    viewer.layers.clear()

@@ -139,6 +139,7 @@ class SlideKeeper:
         pyramid = pyramid_of(layer)
         if pyramid is not None:
             self._sharpeners[layer] = Sharpener(layer, pyramid)
+            _slice_at_once(layer)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(event.value)
@@ -149,6 +150,18 @@ class SlideKeeper:
             return
         sharpener.close()
         _close_unless_shown(sharpener.pyramid)
+
+
+def _slice_at_once(layer: Layer) -> None:
+    """Exempt a layer from napari's asynchronous slicing.
+
+    With it, napari moves what it has drawn before and leaves the rest black until a thread has
+    read the new window. Reading a window of a pyramid never waits, and is better done at once.
+    """
+    state = getattr(layer, "_slicing_state", None)
+    if hasattr(state, "_make_slice_request"):
+        # What cannot make requests is sliced at once, and a method that is None counts as missing.
+        state.__class__ = type(type(state).__name__, (type(state),), {"_make_slice_request": None})
 
 
 def _close_unless_shown(pyramid: Pyramid) -> None:
