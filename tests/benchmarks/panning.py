@@ -243,8 +243,10 @@ def main() -> int:
     for _ in range(50):
         turn()
     what = [given.slide] if given.slide else [f"{ms:g} ms a piece" for ms in given.ms]
+    experimental = napari.settings.get_settings().experimental
+    before = experimental.async_
     for asynchronous in (False, True) if given.both else (False,):
-        napari.settings.get_settings().experimental.async_ = asynchronous
+        experimental.async_ = asynchronous
         slicing = "asynchronous" if asynchronous else "synchronous"
         print(f"{slicing} slicing, canvas of {viewer.canvas.size}")
         for k, name in enumerate(what):
@@ -254,6 +256,7 @@ def main() -> int:
             found = measure(viewer, slide, given.minutes, picture)
             report(found)
             everything[f"{name}, {slicing}"] = found
+    experimental.async_ = before  # napari keeps what is set
     if given.json is not None:
         given.json.write_text(json.dumps(everything, indent=1), encoding="utf-8")
     viewer.close()

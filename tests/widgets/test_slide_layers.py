@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -162,15 +163,18 @@ def test_a_slide_shown_twice_or_in_two_viewers_is_closed_with_the_last(
 
 
 def test_a_slide_is_sliced_at_once_even_where_napari_slices_in_a_thread(
-    qapp: Any, viewer: Any, monkeypatch: pytest.MonkeyPatch
+    keeper: Any, viewer: Any, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else what the camera comes to is black until the thread is done."""
-    slicer = viewer._layer_slicer
-    monkeypatch.setattr(slicer, "_force_sync", False)  # as napari's setting does
-    SlideKeeper.of(viewer)
-    layer = shown(viewer, memory_slide(smooth_picture(CHUNK * 6, CHUNK * 5)))
-    other = viewer.add_image(np.zeros((50, 60)))
-    assert slicer.submit(layers=[layer], dims=viewer.dims) is None
-    assert slicer.submit(layers=[other], dims=viewer.dims) is not None
-    slicer.wait_until_idle(5)
-    viewer.layers.clear()
+    settings = SimpleNamespace(experimental=SimpleNamespace(async_=True))
+    monkeypatch.setattr("napari.layers.base.base.get_settings", lambda: settings)
+    monkeypatch.setattr(viewer._layer_slicer, "_force_sync", False)
+    layer = shown(viewer, memory_slide(smooth_picture(CHUNK * 6, CHUNK * 5), delay_s=0.05))
+    viewer._layer_slicer.wait_until_idle(5)
+    asked = []
+    layer.events.reload.connect(lambda: asked.append(1))
+    look_closely(viewer, layer)
+    assert layer._slice.image.raw.shape[0] >= 250  # there at once, if blurred
+    assert not asked
+    qtbot.waitUntil(lambda: keeper.sharp, timeout=10_000)
+    assert is_sharp(layer)

@@ -158,10 +158,21 @@ def _slice_at_once(layer: Layer) -> None:
     With it, napari moves what it has drawn before and leaves the rest black until a thread has
     read the new window. Reading a window of a pyramid never waits, and is better done at once.
     """
-    state = getattr(layer, "_slicing_state", None)
-    if hasattr(state, "_make_slice_request"):
-        # What cannot make requests is sliced at once, and a method that is None counts as missing.
-        state.__class__ = type(type(state).__name__, (type(state),), {"_make_slice_request": None})
+    if not hasattr(layer, "_refresh_sync"):
+        return  # a napari that slices in another way
+    whose = weakref.ref(layer)
+
+    def refresh(event: Any = None, *, force: bool = False, **what: bool) -> None:
+        """As `Layer.refresh` where slicing is not asynchronous."""
+        layer = whose()
+        if layer is None or layer._refresh_blocked:
+            return
+        if layer.visible and what.get("data_displayed", True):
+            layer.set_view_slice()
+        parts = ("thumbnail", "data_displayed", "highlight", "extent")
+        layer._refresh_sync(**{part: what.get(part, True) for part in parts}, force=force)
+
+    layer.refresh = refresh
 
 
 def _close_unless_shown(pyramid: Pyramid) -> None:
