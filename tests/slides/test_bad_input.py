@@ -283,3 +283,20 @@ def test_pages_that_go_in_circles(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(SlideError, match="circles"):
         open_slide(path)
+
+
+def test_a_turned_tiff_is_shown_as_stored_and_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    pixels = smooth_picture(64, 48)
+    tifffile.imwrite(path, pixels, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
+    with open_slide(path) as slide:
+        assert "orientation 6" in slide.reader.doubts[0]
+        np.testing.assert_array_equal(slide.read_level(0, 0, 0, 64, 48), pixels)
+
+
+def test_errors_name_no_folder(shared: Path) -> None:
+    path = shared / "bad" / "pathml_small_dicom.dcm"
+    pytest.importorskip("openslide")
+    with pytest.raises(SlideError) as caught:
+        open_slide(path)
+    assert str(path.parent) not in str(caught.value)

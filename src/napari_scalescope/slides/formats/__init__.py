@@ -70,7 +70,7 @@ def open_slide(path: str | Path, *, mpp: float | None = None, icc: bool = False)
             reader.close()
         if isinstance(error, SlideError):
             raise
-        raise _in_words(name, error) from error
+        raise _in_words(place, name, error) from error
     slide = Slide(
         name,
         place if isinstance(place, Path) else None,
@@ -86,15 +86,16 @@ def open_slide(path: str | Path, *, mpp: float | None = None, icc: bool = False)
     return slide
 
 
-def _in_words(name: str, error: Exception) -> SlideError:
+def _in_words(place: Path | str, name: str, error: Exception) -> SlideError:
     """Whatever opening a file ended in, as an error of ours."""
+    text = str(error).replace(str(place), name)  # folders say nothing, and can say too much
     if isinstance(error, NotImplementedError):
         return SlideError(
-            f"{name} is laid out in a way ScaleScope does not read ({error}).",
+            f"{name} is laid out in a way ScaleScope does not read ({text}).",
             "Export the brightfield image as RGB.",
         )
     return SlideError(  # parsers of damaged files raise anything
-        f"{name} is damaged or incomplete and cannot be opened ({type(error).__name__}: {error}).",
+        f"{name} is damaged or incomplete and cannot be opened ({type(error).__name__}: {text}).",
         "Copy the file again from its source.",
     )
 

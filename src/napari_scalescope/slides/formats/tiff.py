@@ -45,6 +45,7 @@ DOUBTS = 100
 #: Of a Hamamatsu page: the set of filters it was scanned through.
 _FILTER_SET = 65434
 _ICC = 34675
+_ORIENTATION = 274
 
 
 def open_tiff(path: Path) -> TiffReader | PlanesReader:
@@ -143,6 +144,12 @@ class TiffReader:
         tag = first[0].tags.get(_ICC)
         self.profile: bytes | None = bytes(tag.value) if tag is not None else None
         self.doubts: list[str] = []
+        turned = first[0].tags.valueof(_ORIENTATION, default=1)
+        if turned != 1:
+            self.doubts.append(
+                f"{path.name} says that it is stored turned or mirrored (orientation {turned}); it "
+                "is shown as it is stored."
+            )
         self._handle: Handle | None = Handle(path)
 
     def _find_areas(self, index: int, composition: Mapping[str, Any] | None) -> list[_Area]:
