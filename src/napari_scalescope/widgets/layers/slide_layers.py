@@ -93,10 +93,11 @@ class Sharpener:
 
     def _tell(self) -> None:
         """Say once that what is shown is not all that is on the slide."""
-        trouble = [*self.pyramid.problems, *self.pyramid.slide.reader.doubts]
-        if trouble and not self._told:
+        problems, doubts = self.pyramid.problems, self.pyramid.slide.reader.doubts
+        if (problems or doubts) and not self._told:
             self._told = True
-            show_warning(f"{trouble[0]} What cannot be read is hatched.")
+            hatched = f"{problems[0]} What cannot be read is hatched." if problems else ""
+            show_warning(hatched or doubts[0])
 
     def close(self) -> None:
         """Stop looking."""
