@@ -57,7 +57,7 @@ def open_tiff(path: Path) -> TiffReader | PlanesReader:
         refuse_endless(path)
         reader = _reader(path)
     reader.doubts += [
-        f"{path.name} is damaged, and parts of it may be missing ({text})."
+        f"{path.name} may be damaged, and parts of it missing ({text})."
         for text in dict.fromkeys(complaints.texts[:DOUBTS])
     ]
     return reader
