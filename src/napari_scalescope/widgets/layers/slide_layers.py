@@ -51,6 +51,10 @@ class Sharpener:
     It looks for itself, and only while something is on its way. Nothing of Qt is ever called
     from a reading thread, which may outlive whatever it would call.
 
+    It also takes the layer's refresh upon itself. With napari's asynchronous slicing that would
+    move what was drawn before and leave the rest black until a thread has read the new window.
+    Reading a window of a pyramid never waits, and is better done at once.
+
     Parameters
     ----------
     layer : napari layer
@@ -70,12 +74,26 @@ class Sharpener:
         self._timer.timeout.connect(self._look)
         # Every reading of the layer ends in this event, and may have asked for pixels.
         layer.events.set_data.connect(self._watch)
+        if hasattr(layer, "_refresh_sync"):
+            layer.refresh = self._refresh
         self._watch()
 
     @property
     def sharp(self) -> bool:
         """Whether all that the layer asked for has arrived, and has been shown."""
         return self.pyramid.idle and self._seen == self.pyramid.arrived
+
+    def _refresh(self, event: Any = None, *, force: bool = False, **what: bool) -> None:
+        """As `Layer.refresh` does it where slicing is not asynchronous."""
+        layer = self._layer
+        if layer._refresh_blocked:
+            return
+        seen = self.pyramid.arrived  # asked first: whatever arrives after it is not seen
+        if layer.visible:
+            layer.set_view_slice()
+            self._seen = seen
+        parts = ("thumbnail", "data_displayed", "highlight", "extent")
+        layer._refresh_sync(**{part: what.get(part, True) for part in parts}, force=force)
 
     def _watch(self) -> None:
         if not self._timer.isActive():
@@ -84,9 +102,9 @@ class Sharpener:
     def _look(self) -> None:
         idle = self.pyramid.idle  # asked first: whatever arrives after it is counted below
         arrived = self.pyramid.arrived
+        self._tell()
         if arrived != self._seen:
             self._seen = arrived
-            self._tell()
             self._layer.refresh(extent=False, thumbnail=False, highlight=False)
         elif idle:
             self._timer.stop()
@@ -102,6 +120,7 @@ class Sharpener:
     def close(self) -> None:
         """Stop looking."""
         self._layer.events.set_data.disconnect(self._watch)
+        self._layer.__dict__.pop("refresh", None)
         self._timer.stop()
 
 
@@ -140,7 +159,6 @@ class SlideKeeper:
         pyramid = pyramid_of(layer)
         if pyramid is not None:
             self._sharpeners[layer] = Sharpener(layer, pyramid)
-            _slice_at_once(layer)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(event.value)
@@ -151,29 +169,6 @@ class SlideKeeper:
             return
         sharpener.close()
         _close_unless_shown(sharpener.pyramid)
-
-
-def _slice_at_once(layer: Layer) -> None:
-    """Exempt a layer from napari's asynchronous slicing.
-
-    With it, napari moves what it has drawn before and leaves the rest black until a thread has
-    read the new window. Reading a window of a pyramid never waits, and is better done at once.
-    """
-    if not hasattr(layer, "_refresh_sync"):
-        return  # a napari that slices in another way
-    whose = weakref.ref(layer)
-
-    def refresh(event: Any = None, *, force: bool = False, **what: bool) -> None:
-        """As `Layer.refresh` where slicing is not asynchronous."""
-        layer = whose()
-        if layer is None or layer._refresh_blocked:
-            return
-        if layer.visible and what.get("data_displayed", True):
-            layer.set_view_slice()
-        parts = ("thumbnail", "data_displayed", "highlight", "extent")
-        layer._refresh_sync(**{part: what.get(part, True) for part in parts}, force=force)
-
-    layer.refresh = refresh
 
 
 def _close_unless_shown(pyramid: Pyramid) -> None:
