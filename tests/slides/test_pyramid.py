@@ -178,6 +178,26 @@ def test_a_damaged_place_is_hatched_and_named(picture: np.ndarray) -> None:
     pyramid.close()
 
 
+def test_what_nobody_foresaw_is_hatched_and_named_too(
+    picture: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slide = memory_slide(picture)
+    read = slide.reader.read
+
+    def sometimes(level: int, x: int, y: int, w: int, h: int) -> np.ndarray:
+        if (x, y) == (CHUNK, CHUNK):
+            raise KeyError("a bug")
+        return read(level, x, y, w, h)
+
+    monkeypatch.setattr(slide.reader, "read", sometimes)
+    pyramid = Pyramid(slide)
+    pixels = settled(pyramid, lambda: pyramid.levels[0][: 2 * CHUNK, : 2 * CHUNK])
+    assert set(np.unique(pixels[CHUNK:, CHUNK:])) == {180, 220}
+    np.testing.assert_array_equal(pixels[:CHUNK, :CHUNK], picture[:CHUNK, :CHUNK])
+    assert "a bug" in pyramid.problems[0]
+    pyramid.close()
+
+
 def test_closing_ends_the_threads_and_reading_afterwards_does_not_hang(
     picture: np.ndarray,
 ) -> None:

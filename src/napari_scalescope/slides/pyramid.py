@@ -244,9 +244,11 @@ class Pyramid:
                 return self._reduced(source, key, w, h, int(reduction))
             box = Box(col * CHUNK * scale, row * CHUNK * scale, w * scale, h * scale)
             return self.slide.read(box, size=(w, h))
-        except SlideError as error:
-            if str(error) not in self.problems:
-                self.problems.append(str(error))
+        except Exception as error:  # noqa: BLE001 a thread that dies leaves its tiles blurred for ever
+            said = isinstance(error, SlideError)
+            text = str(error) if said else f"{self.slide.name} cannot be read here ({error!r})."
+            if text not in self.problems:
+                self.problems.append(text)
             return _hatch(w, h)
 
     def _reduced(self, source: int, key: Key, w: int, h: int, by: int) -> Pixels:
