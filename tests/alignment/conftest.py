@@ -1,13 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
+from ..widgets.conftest import viewer
 
-import pytest
-
-
-@pytest.fixture
-def viewer() -> Any:
-    """A viewer without a window."""
-    from napari.components import ViewerModel
-
-    return ViewerModel()
+__all__ = ["viewer"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from ..slides.conftest import halved
+from ..slides.conftest import halved, write_ngff
 
 #: Odd, so that coarse levels are cut.
 SIZE = (2303, 1901)
@@ -147,25 +147,8 @@ def _ome_tiff(path: Path, mpp: float) -> None:
 
 
 def _zarr(path: Path, mpp: float, version: str) -> None:
-    import zarr
-
-    group = zarr.open_group(path, mode="w", zarr_format=2 if version == "0.4" else 3)
-    axes = [{"name": "c", "type": "channel"}] + [
-        {"name": a, "type": "space", "unit": "micrometer"} for a in "yx"
-    ]
-    datasets = []
-    for i, level in enumerate(levels_of(4)):
-        array = level.transpose(2, 0, 1)
-        group.create_array(str(i), data=array, chunks=(3, 300, 300))
-        scale = [1.0, mpp * 2**i, mpp * 2**i]
-        datasets.append(
-            {"path": str(i), "coordinateTransformations": [{"type": "scale", "scale": scale}]}
-        )
-    multiscale = {"axes": axes, "datasets": datasets}
-    if version == "0.4":
-        group.attrs["multiscales"] = [{**multiscale, "version": "0.4"}]
-    else:
-        group.attrs["ome"] = {"version": "0.5", "multiscales": [multiscale]}
+    levels = [level.transpose(2, 0, 1) for level in levels_of(4)]
+    write_ngff(path, levels, version=version, mpp=mpp, chunk=300)
 
 
 def _png(path: Path, mpp: float) -> None:

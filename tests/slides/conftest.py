@@ -77,6 +77,7 @@ def write_ngff(
     omero: dict[str, Any] | None = None,
     path: str = "",
     name: str = "a",
+    chunk: int = 64,
 ) -> None:
     """An OME-Zarr image of planes (channels, h, w), at a path or into a store."""
     import zarr
@@ -112,7 +113,7 @@ def write_ngff(
         for at, a in enumerate(axes):
             if a not in "cyx":
                 array = np.expand_dims(array, at)
-        group.create_array(str(i), data=array, chunks=tuple(min(64, n) for n in array.shape))
+        group.create_array(str(i), data=array, chunks=tuple(min(chunk, n) for n in array.shape))
 
 
 def spoil_piece(path: Path, piece: int, how: Callable[[bytearray], None]) -> None:

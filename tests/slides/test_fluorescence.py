@@ -107,27 +107,13 @@ def test_planes_without_metadata_get_a_palette_and_numbers(tmp_path: Path) -> No
         )
 
 
-def test_samples_that_lie_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["contig", "separate"])
+def test_samples_of_one_page_together_and_apart(tmp_path: Path, how: str) -> None:
     data = planes(5)
     path = tmp_path / "a.tif"
     tifffile.imwrite(
-        path, np.moveaxis(data, 0, -1), tile=(64, 64), photometric="minisblack",
-        planarconfig="contig", compression="zlib", extrasamples=[0] * 4,
-    )  # fmt: skip
-    with open_slide(path) as slide:
-        assert len(slide.channels) == 5
-        np.testing.assert_array_equal(
-            slide.read_level(0, 0, 0, 300, 200),
-            expected(data, [contrast(p) for p in data], list(PALETTE[:5])),
-        )
-
-
-def test_samples_of_one_page_that_lie_apart(tmp_path: Path) -> None:
-    data = planes(5)
-    path = tmp_path / "a.tif"
-    tifffile.imwrite(
-        path, data, tile=(64, 64), photometric="minisblack", planarconfig="separate",
-        compression="zlib", extrasamples=[0] * 4,
+        path, np.moveaxis(data, 0, -1) if how == "contig" else data, tile=(64, 64),
+        photometric="minisblack", planarconfig=how, compression="zlib", extrasamples=[0] * 4,
     )  # fmt: skip
     with open_slide(path) as slide:
         assert len(slide.channels) == 5

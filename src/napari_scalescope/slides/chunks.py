@@ -28,11 +28,6 @@ class ChunkCache:
     ----------
     max_bytes : int
         Most bytes to hold. One chunk larger than this is handed out but not kept.
-
-    Attributes
-    ----------
-    finish : callable or None
-        What is done to every chunk once, when it has been decoded: correcting its colours.
     """
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
@@ -41,7 +36,7 @@ class ChunkCache:
         self._kept: OrderedDict[Hashable, Pixels] = OrderedDict()
         self._bytes = 0
         self._decoding: dict[Hashable, Future[Pixels]] = {}
-        self.finish: Callable[[Pixels], Pixels] | None = None
+        self._finish: Callable[[Pixels], Pixels] | None = None
 
     @property
     def nbytes(self) -> int:
@@ -66,8 +61,8 @@ class ChunkCache:
             return running.result()
         try:
             chunk = decode()
-            if self.finish is not None:
-                chunk = self.finish(chunk)
+            if self._finish is not None:
+                chunk = self._finish(chunk)
         except BaseException as error:
             with self._lock:
                 del self._decoding[key]
@@ -88,11 +83,23 @@ class ChunkCache:
             _, old = self._kept.popitem(last=False)
             self._bytes -= old.nbytes
 
+    def finish_with(self, transform: Callable[[Pixels], Pixels]) -> None:
+        """Have every chunk pass through a function once, when it has been decoded."""
+        self.clear()
+        self._finish = transform
+
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._kept.clear()
             self._bytes = 0
+
+
+def as_rgb(samples: Pixels) -> Pixels:
+    """Pixels (h, w, 3) of (h, w, n): red, green, blue and more; or grey, alone or with alpha."""
+    if samples.shape[-1] < 3:
+        samples = np.repeat(samples[..., :1], 3, axis=-1)
+    return np.ascontiguousarray(samples[..., :3])
 
 
 def assemble(

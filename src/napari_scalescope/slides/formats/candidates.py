@@ -17,6 +17,8 @@ from .ome_xml import OmeImage
 
 #: A brightfield image of a smaller share of the pixels of a fluorescence image is its overview.
 OVERVIEW_SHARE = 0.25
+#: Images beside the slide are decoded whole, from their coarsest level, up to so many pixels.
+LARGEST_BESIDE = 100_000_000
 
 _BESIDE = re.compile(r"\b(label|macro|thumb(nail)?|overview|map|preview|barcode)\b", re.IGNORECASE)
 

@@ -71,19 +71,16 @@ def refuse_impossible(path: Path, pages: Iterable[Any]) -> None:
             )
 
 
-def refuse_endless(path: Path) -> None:
+def refuse_endless(tif: Any, name: str) -> None:
     """An error if a page of a TIFF names an earlier one as the next: tifffile never ends there."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as tif:
-        seen = set()
-        for page in tif.pages:
-            if page.offset in seen:
-                raise SlideError(
-                    f"{path.name} is damaged: its pages go in circles.",
-                    "Copy the file again from its source.",
-                )
-            seen.add(page.offset)
+    seen = set()
+    for page in tif.pages:
+        if page.offset in seen:
+            raise SlideError(
+                f"{name} is damaged: its pages go in circles.",
+                "Copy the file again from its source.",
+            )
+        seen.add(page.offset)
 
 
 def check_size(pixels: npt.NDArray[Any], page: Any, index: int, reduce: int = 1) -> None:

@@ -187,27 +187,33 @@ def contrast(values: Planes) -> tuple[float, float]:
 
 
 def sampled(
-    size: tuple[int, int], chunk: tuple[int, int], planes: Callable[[int, int], Planes]
+    sizes: Sequence[tuple[int, int]],
+    chunks: Sequence[tuple[int, int]],
+    planes: Callable[[int, int, int, tuple[int, ...]], Planes],
+    which: tuple[int, ...],
 ) -> Planes:
-    """Values (channels, n) of at most `SAMPLED_PIECES` pieces, evenly spread over a level.
+    """Values (len(which), n) of at most `SAMPLED_PIECES` pieces all over the coarsest level.
 
     Damaged pieces are left out, unless all of them are.
 
     Parameters
     ----------
-    size, chunk : (int, int)
-        Width and height of the level and of its pieces.
+    sizes, chunks : sequences of (int, int)
+        Width and height of every level and of its pieces.
     planes : callable
-        ``planes(row, col) -> (channels, h, w)``
+        ``planes(level, row, col, which) -> (len(which), h, w)``
+    which : tuple of int
+        Channels.
     """
-    (w, h), (cw, ch) = size, chunk
+    level = len(sizes) - 1
+    (w, h), (cw, ch) = sizes[level], chunks[level]
     rows, cols = -(-h // ch), -(-w // cw)
     count = min(SAMPLED_PIECES, rows * cols)
     values, trouble = [], None
     for k in np.linspace(0, rows * cols - 1, count).round().astype(int).tolist():
         row, col = divmod(k, cols)
         try:
-            part = planes(row, col)[:, : h - row * ch, : w - col * cw]
+            part = planes(level, row, col, which)[:, : h - row * ch, : w - col * cw]
         except UnreachableError:
             raise
         except SlideError as error:

@@ -1,4 +1,4 @@
-"""What an OME-XML block says of its images and their channels."""
+"""What an OME-XML block says of its images, their channels and their scale."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
+from ..resolution import UM_PER, Statement, as_number
 from .fluorescence import Channel, Colour
 
 
@@ -21,14 +22,14 @@ class OmeImage:
         Width and height in pixels.
     channels : tuple of Channel
         One per `Channel` element: RGB is a single one of three samples.
-    xml : str
-        A block with this image alone.
+    resolution : tuple of Statement
+        Its physical pixel size, none where it gives none or in no unit of length.
     """
 
     name: str
     size: tuple[int, int]
     channels: tuple[Channel, ...]
-    xml: str
+    resolution: tuple[Statement, ...]
 
 
 def ome_images(xml: str | None) -> list[OmeImage]:
@@ -46,8 +47,7 @@ def ome_images(xml: str | None) -> list[OmeImage]:
             continue
         size = (_whole(pixels.get("SizeX")), _whole(pixels.get("SizeY")))
         channels = tuple(_channel(c) for c in _all(pixels, "Channel"))
-        alone = ElementTree.tostring(image, encoding="unicode")
-        found.append(OmeImage(image.get("Name") or "", size, channels, alone))
+        found.append(OmeImage(image.get("Name") or "", size, channels, _resolution(pixels)))
     return found
 
 
@@ -62,6 +62,17 @@ def image_of(series: Any, number: int, count: int, images: list[OmeImage]) -> Om
     page = series.keyframe
     size = (int(page.imagewidth), int(page.imagelength))
     return next((i for i in images if i.name == series.name and i.size == size), None)
+
+
+def _resolution(pixels: ElementTree.Element) -> tuple[Statement, ...]:
+    sides = []
+    for axis in "XY":
+        size = as_number(pixels.get(f"PhysicalSize{axis}"))
+        unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
+        if size is None or unit is None:
+            return ()
+        sides.append(size * unit)
+    return (Statement("OME PhysicalSizeX", *sides),)
 
 
 def _channel(element: ElementTree.Element) -> Channel:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...errors import SlideError, UnreachableError
-from ..chunks import ChunkCache, assemble
+from ..chunks import ChunkCache, as_rgb, assemble
 from ..resolution import UM_PER, Statement
 from ..slide import Pixels
-from .candidates import names_of, pick
+from .candidates import LARGEST_BESIDE, names_of, pick
 from .damage import piece_errors_in_words
 from .fluorescence import Composite, Planes, named, sampled
 from .ngff import NgffImage, examined, images_in
@@ -23,8 +24,6 @@ from .remote import address_errors_in_words, close_store, name_of, of_the_networ
 #: The content is sampled at so many chunks of the finest and of the coarsest level, each to so
 #: many bytes.
 SAMPLED_CHUNKS, SAMPLED_BYTES = 16, 64 << 10
-#: Images beside the slide are decoded whole, from their coarsest level, up to so many pixels.
-LARGEST_BESIDE = 100_000_000
 
 
 def open_remote(url: str) -> OmeZarrReader:
@@ -89,7 +88,9 @@ class OmeZarrReader:
         self._composite: Composite | None = None
         if chosen.kind == "fluorescence":
             self.channels = named(chosen.channels)
-            self._composite = Composite(chosen.channels, self._sampled)
+            self._composite = Composite(
+                chosen.channels, partial(sampled, self.sizes, self.chunks, self._planes)
+            )
         self.doubts: list[str] = []
 
     def read(self, level: int, x: int, y: int, w: int, h: int) -> Pixels:
@@ -106,7 +107,7 @@ class OmeZarrReader:
     def _piece(self, level: int, row: int, col: int) -> Pixels:
         if self._composite is not None:
             return self._composite(self._planes(level, row, col, self._composite.shown))
-        return _rgb(self._planes(level, row, col))
+        return as_rgb(np.moveaxis(self._planes(level, row, col), 0, -1))
 
     def _planes(
         self, level: int, row: int, col: int, which: tuple[int, ...] | None = None
@@ -128,15 +129,6 @@ class OmeZarrReader:
                     f"{self._name} cannot be read now ({error or type(error).__name__}).",
                     "Check the network, then try again.",
                 ) from error
-
-    def _sampled(self, which: tuple[int, ...]) -> Planes:
-        """Values (len(which), n) from pieces all over the coarsest level."""
-        level = len(self._levels) - 1
-        return sampled(
-            self.sizes[level],
-            self.chunks[level],
-            lambda row, col: self._planes(level, row, col, which),
-        )
 
     def associated_image(self, name: str) -> Pixels:
         """The pixels (h, w, 3) of another image, from its coarsest level."""
@@ -160,7 +152,7 @@ class OmeZarrReader:
             )
         whole = {"y": slice(None), "x": slice(None), "c": slice(None)}
         with piece_errors_in_words(self._name, len(image.levels) - 1, 0, 0, "folder"):
-            return _rgb(_selected(level, image.axes, whole))
+            return as_rgb(np.moveaxis(_selected(level, image.axes, whole), 0, -1))
 
     def fingerprint(self) -> str:
         """A sha256 of the metadata documents and of the beginnings of some chunks.
@@ -234,13 +226,6 @@ def _selected(array: Any, axes: list[str], window: Mapping[str, Any]) -> Planes:
     order = [kept.index(a) for a in "cyx" if a in kept]
     part = np.transpose(part, order)
     return part if "c" in kept else part[None]
-
-
-def _rgb(planes: Planes) -> Pixels:
-    """Pixels (h, w, 3) of planes of red, green, blue and perhaps alpha; or of grey."""
-    if len(planes) < 3:
-        planes = np.repeat(planes[:1], 3, axis=0)
-    return np.ascontiguousarray(np.moveaxis(planes[:3], 0, -1))
 
 
 def _some_chunks(array: Any) -> list[str]:

@@ -13,6 +13,7 @@ from ...errors import SlideError, UnreachableError
 from ..chunks import ChunkCache, assemble
 from ..resolution import Statement, as_number
 from ..slide import BACKGROUND, Pixels
+from .damage import piece_errors_in_words
 
 _FORMATS: Mapping[str, str] = {
     "mirax": "MIRAX",
@@ -87,20 +88,13 @@ class OpenSlideReader:
         x, y = col * cw, row * ch
         size = (min(cw, width - x), min(ch, height - y))
         d = self._downsamples[level]
-        slide = self._slide
-        if slide is None:
-            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
-        try:
-            rgba = np.array(slide.read_region((round(x * d), round(y * d)), level, size))
-        except openslide.OpenSlideError as error:
-            self._replace(slide)
-            raise SlideError(
-                f"{self._path.name} is damaged: piece ({row}, {col}) of level {level} cannot be "
-                f"decoded ({error}).",
-                "Copy the file again from its source.",
-            ) from error
-        except (OSError, MemoryError) as error:  # of the moment, not of the file
-            raise UnreachableError.of(self._path.name, error) from error
+        slide = self._open_slide()
+        with piece_errors_in_words(self._path.name, level, row, col):
+            try:
+                rgba = np.array(slide.read_region((round(x * d), round(y * d)), level, size))
+            except openslide.OpenSlideError:
+                self._replace(slide)
+                raise
         if self._as_ycc:
             rgba[..., :3] = _from_ycc(rgba[..., :3])
         return _on_glass(rgba)
@@ -109,9 +103,7 @@ class OpenSlideReader:
         """The pixels (h, w, 3) of a label, macro or thumbnail."""
         import openslide
 
-        slide = self._slide
-        if slide is None:
-            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        slide = self._open_slide()
         try:
             return _on_glass(np.array(slide.associated_images[name].convert("RGBA")))
         except openslide.OpenSlideError as error:
@@ -123,8 +115,13 @@ class OpenSlideReader:
 
     def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
         """Have every piece pass through a function when it is decoded."""
-        self._cache.clear()
-        self._cache.finish = transform
+        self._cache.finish_with(transform)
+
+    def _open_slide(self) -> Any:
+        slide = self._slide
+        if slide is None:
+            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        return slide
 
     def _replace(self, broken: Any) -> None:
         """A fresh handle, unless another thread has put one there already."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import SlideError, UnreachableError
+from ...errors import SlideError
 from ..chunks import ChunkCache, assemble
 from ..resolution import Statement
 from ..slide import Pixels
@@ -17,10 +18,11 @@ from .candidates import Candidate, names_of
 from .damage import check_size, piece_errors_in_words, refuse_cut_off, refuse_impossible
 from .fluorescence import Composite, Planes, named, sampled
 from .handle import Handle
-from .tiff_series import piece_size, read_beside
+from .tiff_file import TiffFileReader
+from .tiff_series import piece_size
 
 
-class PlanesReader:
+class PlanesReader(TiffFileReader):
     """Reads a series of planes as one picture. See `slides.slide.Reader`.
 
     Parameters
@@ -42,13 +44,12 @@ class PlanesReader:
         others: list[Candidate],
         chunks: ChunkCache | None = None,
     ) -> None:
-        self._cache = chunks or ChunkCache()
-        self._path, self._tif = path, tif
         self._levels = tif.series[chosen.number].levels
-        self._check(len(chosen.channels))
         first = self._levels[0].keyframe
+        super().__init__(path, tif, first, names_of(others), chunks)
+        self._check(len(chosen.channels))
         self._statements = [
-            *tags.ome(chosen.image.xml if chosen.image else None),
+            *(chosen.image.resolution if chosen.image else ()),
             *tags.imagej(tif.imagej_metadata, first),
             *tags.resolution(first),
         ]
@@ -59,13 +60,9 @@ class PlanesReader:
         self.chunks = tuple(piece_size(v.keyframe) for v in self._levels)
         self.properties: Mapping[str, Any] = {"axes": self._levels[0].axes, "name": chosen.name}
         self.channels = named(chosen.channels) if chosen.kind == "fluorescence" else ()
-        self._others = names_of(others)
-        self.associated = tuple(self._others)
-        self.doubts: list[str] = []
-        tag = first.tags.get(34675)
-        self.profile: bytes | None = bytes(tag.value) if tag is not None else None
-        self._composite = Composite(chosen.channels, self._sampled)
-        self._handle: Handle | None = Handle(path)
+        self._composite = Composite(
+            chosen.channels, partial(sampled, self.sizes, self.chunks, self._planes)
+        )
 
     def _check(self, planes: int) -> None:
         """Refuse what is cut off, incomplete, or continued in another file."""
@@ -78,7 +75,7 @@ class PlanesReader:
                     f"{planes} channels.",
                     "Copy the file again from its source.",
                 )
-            if any(page.parent is not self._tif for page in pages):
+            if any(page.parent is not self._file for page in pages):
                 raise SlideError(
                     f"{self._path.name} is one of several files that make up the image.",
                     "Write the image as one OME-TIFF file or as OME-Zarr.",
@@ -104,9 +101,7 @@ class PlanesReader:
         """One piece (len(which), h, w) of some channels, in the values of the file."""
         series = self._levels[level]
         page = series.keyframe
-        handle = self._handle
-        if handle is None:
-            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        handle = self._open_handle()
         cw, _ = self.chunks[level]
         index = row * -(-page.imagewidth // cw) + col
         with piece_errors_in_words(self._path.name, level, row, col):
@@ -133,30 +128,6 @@ class PlanesReader:
         )[0][0]
         check_size(out, page, index)
         return out
-
-    def _sampled(self, which: tuple[int, ...]) -> Planes:
-        """Values (len(which), n) from pieces all over the coarsest level."""
-        level = len(self._levels) - 1
-        return sampled(
-            self.sizes[level],
-            self.chunks[level],
-            lambda row, col: self._planes(level, row, col, which),
-        )
-
-    def associated_image(self, name: str) -> Pixels:
-        """The pixels (h, w, 3) of another series."""
-        return read_beside(self._path, self._others[name], name)
-
-    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
-        """Have every piece pass through a function when it is decoded."""
-        self._cache.clear()
-        self._cache.finish = transform
-
-    def close(self) -> None:
-        """Close the file."""
-        self._handle = None
-        self._tif.close()
-        self._cache.clear()
 
     def statements(self) -> tuple[list[Statement], float | None]:
         """What the tags say about the resolution."""

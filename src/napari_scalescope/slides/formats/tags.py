@@ -1,12 +1,11 @@
-"""What the tags of TIFF dialects say about scale."""
+"""What the tags of a TIFF page say about its scale; for OME-XML see `ome_xml`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.etree import ElementTree
 
-from ..resolution import UM_PER, Statement, as_number
+from ..resolution import UM_PER, Statement
 
 
 def resolution(page: Any) -> list[Statement]:
@@ -43,24 +42,3 @@ def _pixels_per_unit(page: Any) -> tuple[float, float] | None:
     except (TypeError, ZeroDivisionError, IndexError):
         return None
     return sides if min(sides) > 0 else None
-
-
-def ome(xml: str | None) -> list[Statement]:
-    """The physical pixel size of the first image of an OME-XML block."""
-    if not xml:
-        return []
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return []
-    pixels = next((e for e in root.iter() if e.tag.rpartition("}")[2] == "Pixels"), None)
-    if pixels is None:
-        return []
-    sides = []
-    for axis in "XY":
-        size = as_number(pixels.get(f"PhysicalSize{axis}"))
-        unit = UM_PER.get(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
-        if size is None or unit is None:
-            return []
-        sides.append(size * unit)
-    return [Statement("OME PhysicalSizeX", *sides)]

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import SlideError, UnreachableError
-from ..chunks import ChunkCache, assemble
+from ...errors import SlideError
+from ..chunks import ChunkCache, as_rgb, assemble
 from ..resolution import Statement, as_number
 from ..slide import BACKGROUND, Pixels
 from . import tags
@@ -30,10 +30,11 @@ from .damage import (
     refuse_endless,
     refuse_impossible,
 )
-from .handle import Handle
 from .jpeg import JpegPieces
+from .ome_xml import ome_images
 from .planes import PlanesReader
-from .tiff_series import choose, read_beside
+from .tiff_file import TiffFileReader
+from .tiff_series import choose
 
 _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
@@ -44,7 +45,6 @@ _FORMATS: Mapping[str, str] = {
 DOUBTS = 100
 #: Of a Hamamatsu page: the set of filters it was scanned through.
 _FILTER_SET = 65434
-_ICC = 34675
 _ORIENTATION = 274
 
 
@@ -54,7 +54,6 @@ def open_tiff(path: Path) -> TiffReader | PlanesReader:
         # tiffslide warns that it does not parse every vendor field. The resolution is
         # resolved (and doubted) by us, and the rest is not used.
         warnings.simplefilter("ignore")
-        refuse_endless(path)
         reader = _reader(path)
     reader.doubts += [
         f"{path.name} may be damaged, and parts of it missing ({text})."
@@ -68,6 +67,7 @@ def _reader(path: Path) -> TiffReader | PlanesReader:
 
     tif = tifffile.TiffFile(path)
     try:
+        refuse_endless(tif, path.name)
         if any(getattr(tif, f"is_{name}") for name in ("svs", "scn", "bif", "ndpi", "philips")):
             tif.close()
             return TiffReader(path)
@@ -88,7 +88,7 @@ class _Area:
     offsets: tuple[tuple[int, int], ...]
 
 
-class TiffReader:
+class TiffReader(TiffFileReader):
     """Reads the pyramid of a TIFF file. See `slides.slide.Reader`.
 
     Parameters
@@ -105,25 +105,29 @@ class TiffReader:
         chunks: ChunkCache | None = None,
         chosen: tuple[Any, Candidate, list[Candidate]] | None = None,
     ) -> None:
-        self._cache = chunks or ChunkCache()
-        self._path = path
-        self._file, parsed = (chosen[0], {}) if chosen is not None else _scanner_file(path)
-        tif = self._tif = self._file.ts_tifffile if chosen is None else chosen[0]
+        file, parsed = (chosen[0], {}) if chosen is not None else _scanner_file(path)
+        tif = file.ts_tifffile if chosen is None else file
         try:
-            index = (
-                chosen[1].number if chosen is not None else int(parsed["tiffslide.series-index"])
+            if chosen is not None:
+                index, others = chosen[1].number, names_of(chosen[2])
+            else:
+                index = int(parsed["tiffslide.series-index"])
+                after = enumerate(tif.series[index + 1 :], index + 1)
+                others = {s.name.lower(): number for number, s in after if s.name}
+            self._areas = _find_areas(
+                path.name, tif.series, index, parsed.get("tiffslide.series-composition")
             )
-            self._areas = self._find_areas(index, parsed.get("tiffslide.series-composition"))
-            self._check()
+            _check(path, [page for area in self._areas for page in area.pages])
         except BaseException:
-            self._file.close()
+            file.close()
             raise
+        first = self._areas[0].pages
+        super().__init__(path, file, first[0], others, chunks)
         self.properties: Mapping[str, Any] = {
             k: v for k, v in parsed.items() if v is not None and k != "tiff.ImageDescription"
         }
-        first = self._areas[0].pages
         self.sizes = (
-            tuple(self._file.level_dimensions)
+            tuple(file.level_dimensions)
             if chosen is None
             else tuple((int(p.imagewidth), int(p.imagelength)) for p in first)
         )
@@ -131,60 +135,20 @@ class TiffReader:
         self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
         self.reductions = self._find_reductions()
         self.format = _format(tif, str(parsed.get("tiffslide.vendor")))
-        self._ome_xml = tif.ome_metadata
-        if chosen is not None:
-            self._others = names_of(chosen[2])
-            if chosen[1].image is not None:
-                self._ome_xml = chosen[1].image.xml
-        else:
-            after = enumerate(tif.series[index + 1 :], index + 1)
-            self._others = {s.name.lower(): number for number, s in after if s.name}
-        self.associated = tuple(self._others)
+        image = chosen[1].image if chosen is not None else None
+        images = [image] if image is not None else ome_images(tif.ome_metadata)[:1]
+        self._statements = [
+            *(statement for image in images for statement in image.resolution),
+            *tags.imagej(tif.imagej_metadata, first[0]),
+            *tags.resolution(first[0]),
+        ]
         self.channels = _filters(first[0]) if tif.is_ndpi else ()
-        tag = first[0].tags.get(_ICC)
-        self.profile: bytes | None = bytes(tag.value) if tag is not None else None
-        self.doubts: list[str] = []
         turned = first[0].tags.valueof(_ORIENTATION, default=1)
         if turned != 1:
             self.doubts.append(
                 f"{path.name} says that it is stored turned or mirrored (orientation {turned}); it "
                 "is shown as it is stored."
             )
-        self._handle: Handle | None = Handle(path)
-
-    def _find_areas(self, index: int, composition: Mapping[str, Any] | None) -> list[_Area]:
-        """The scanned pieces: one, except in Leica files, which place several in one frame."""
-        series = self._tif.series
-        located = {index: None} if composition is None else composition["located_series"]
-        areas = []
-        for index, offsets in located.items():
-            levels = series[index].levels
-            if series[index].axes not in ("YXS", "YX"):
-                raise SlideError(
-                    f"{self._path.name} is laid out as {series[index].axes} "
-                    f"{series[index].shape}, not as one brightfield image.",
-                    "Open it with a multichannel reader, or export the brightfield image as RGB.",
-                )
-            areas.append(
-                _Area(
-                    tuple(level.pages[0] for level in levels),
-                    tuple((int(o[0]), int(o[1])) for o in offsets or [(0, 0)] * len(levels)),
-                )
-            )
-        return areas
-
-    def _check(self) -> None:
-        """Refuse what is cut off, and what is no 8-bit RGB or grey."""
-        pages = [page for area in self._areas for page in area.pages]
-        for page in pages:
-            if page.dtype != np.uint8 or page.samplesperpixel == 2:
-                raise SlideError(
-                    f"{self._path.name} holds {page.samplesperpixel} channels of {page.dtype}; "
-                    "ScaleScope reads 8-bit RGB.",
-                    "Convert it to 8-bit RGB.",
-                )
-        refuse_impossible(self._path, pages)
-        refuse_cut_off(self._path, pages)
 
     def _find_reductions(self) -> tuple[tuple[int, ...], ...]:
         """Of every level; none where several areas would have to be placed at a fraction."""
@@ -237,9 +201,7 @@ class TiffReader:
             # Sparse files leave out pieces that were not scanned. It is glass, not black tissue.
             h, w = (side // reduce for side in page.chunks[:2])
             return np.full((h, w, 3), BACKGROUND, np.uint8)
-        handle = self._handle
-        if handle is None:
-            raise UnreachableError(f"{self._path.name} was closed.", "Open it again.")
+        handle = self._open_handle()
         with piece_errors_in_words(self._path.name, level, row, col):
             data = handle.read(offset, count)
             if jpeg is not None:
@@ -249,9 +211,7 @@ class TiffReader:
                     data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader
                 )[0][0]
             check_size(pixels, page, index, reduce)
-        if pixels.shape[-1] == 1:
-            pixels = np.repeat(pixels, 3, axis=-1)
-        return np.ascontiguousarray(pixels[..., :3])
+        return as_rgb(pixels)
 
     def _decode_jpeg(
         self, jpeg: JpegPieces, data: bytes, reduce: int, level: int, row: int, col: int
@@ -269,21 +229,6 @@ class TiffReader:
                 )
             return pixels
 
-    def associated_image(self, name: str) -> Pixels:
-        """The pixels (h, w, 3) of a label, macro, thumbnail or another image."""
-        return read_beside(self._path, self._others[name], name)
-
-    def recolour(self, transform: Callable[[Pixels], Pixels]) -> None:
-        """Have every piece pass through a function when it is decoded."""
-        self._cache.clear()
-        self._cache.finish = transform
-
-    def close(self) -> None:
-        """Close the file."""
-        self._handle = None
-        self._file.close()
-        self._cache.clear()
-
     # --- resolution ---
 
     def statements(self) -> tuple[list[Statement], float | None]:
@@ -296,11 +241,43 @@ class TiffReader:
             x, y = as_number(p.get("tiffslide.mpp-x")), as_number(p.get("tiffslide.mpp-y"))
             if x is not None and y is not None:
                 out.append(Statement(f"{self.format} metadata", x, y))
-        page = self._areas[0].pages[0]
-        out += tags.ome(self._ome_xml)
-        out += tags.imagej(self._tif.imagej_metadata, page)
-        out += tags.resolution(page)
-        return out, as_number(p.get("tiffslide.objective-power"))
+        return [*out, *self._statements], as_number(p.get("tiffslide.objective-power"))
+
+
+def _find_areas(
+    file: str, series: Any, index: int, composition: Mapping[str, Any] | None
+) -> list[_Area]:
+    """The scanned pieces: one, except in Leica files, which place several in one frame."""
+    located = {index: None} if composition is None else composition["located_series"]
+    areas = []
+    for index, offsets in located.items():
+        levels = series[index].levels
+        if series[index].axes not in ("YXS", "YX"):
+            raise SlideError(
+                f"{file} is laid out as {series[index].axes} "
+                f"{series[index].shape}, not as one brightfield image.",
+                "Open it with a multichannel reader, or export the brightfield image as RGB.",
+            )
+        areas.append(
+            _Area(
+                tuple(level.pages[0] for level in levels),
+                tuple((int(o[0]), int(o[1])) for o in offsets or [(0, 0)] * len(levels)),
+            )
+        )
+    return areas
+
+
+def _check(path: Path, pages: list[Any]) -> None:
+    """Refuse what is cut off, and what is no 8-bit RGB or grey."""
+    for page in pages:
+        if page.dtype != np.uint8 or page.samplesperpixel == 2:
+            raise SlideError(
+                f"{path.name} holds {page.samplesperpixel} channels of {page.dtype}; "
+                "ScaleScope reads 8-bit RGB.",
+                "Convert it to 8-bit RGB.",
+            )
+    refuse_impossible(path, pages)
+    refuse_cut_off(path, pages)
 
 
 def _scanner_file(path: Path) -> tuple[Any, dict[str, Any]]:

@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...errors import SlideError
+from ..chunks import as_rgb
 from ..slide import Pixels
-from .candidates import Candidate, Kind, pick
+from .candidates import LARGEST_BESIDE, Candidate, Kind, pick
 from .fluorescence import Channel, is_fluorescence, rgb_planes
 from .ome_xml import OmeImage, image_of, ome_images
-
-#: Images beside the slide are decoded whole, from their coarsest level, up to so many pixels.
-LARGEST_BESIDE = 100_000_000
 
 
 def choose(tif: Any, file: str) -> tuple[Candidate, list[Candidate]]:
@@ -112,13 +110,7 @@ def read_beside(path: Path, number: int, name: str) -> Pixels:
         raise SlideError(
             f"{what} cannot be decoded ({error}).", "Copy the file again from its source."
         ) from error
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.shape[-1] == 2:
-        pixels = pixels[..., :1]
-    if pixels.shape[-1] == 1:
-        pixels = np.repeat(pixels, 3, axis=-1)
-    return np.ascontiguousarray(pixels[..., :3])
+    return as_rgb(pixels if pixels.ndim == 3 else pixels[..., None])
 
 
 def piece_size(page: Any) -> tuple[int, int]:
