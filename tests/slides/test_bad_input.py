@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -300,3 +301,16 @@ def test_errors_name_no_folder(shared: Path) -> None:
     with pytest.raises(SlideError) as caught:
         open_slide(path)
     assert str(path.parent) not in str(caught.value)
+
+
+def test_a_piece_size_that_is_stored_as_a_float(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, smooth_picture(300, 200), photometric="rgb", tile=(64, 64))
+    with tifffile.TiffFile(path) as tif:
+        tag = tif.pages[0].tags["TileLength"]
+    content = bytearray(path.read_bytes())
+    content[tag.offset + 2 : tag.offset + 4] = struct.pack("<H", tifffile.DATATYPE.FLOAT)
+    content[tag.offset + 8 : tag.offset + 12] = struct.pack("<f", 64.0)
+    path.write_bytes(content)
+    with open_slide(path) as slide, pytest.raises(SlideError, match="cannot be decoded"):
+        slide.read_level(0, 0, 0, 300, 200)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..slide import Pixels
+from .tiff_series import piece_size
 
 #: Says that the three components are RGB, which a decoder would else take for YCbCr.
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
@@ -28,7 +29,7 @@ class JpegPieces:
         tables = page.jpegtables
         # between "start of image" and "end of image", which the pieces have themselves
         self._tables = b"" if not tables else bytes(tables[2:-2])
-        self._h, self._w = page.chunks[:2]
+        self._w, self._h = piece_size(page)
         self._plain_rgb = page.photometric == 2 and page.samplesperpixel == 3
 
     @classmethod

@@ -34,7 +34,7 @@ from .jpeg import JpegPieces
 from .ome_xml import ome_images
 from .planes import PlanesReader
 from .tiff_file import TiffFileReader
-from .tiff_series import choose
+from .tiff_series import choose, piece_size
 
 _FORMATS: Mapping[str, str] = {
     "aperio": "Aperio SVS",
@@ -131,7 +131,7 @@ class TiffReader(TiffFileReader):
             if chosen is None
             else tuple((int(p.imagewidth), int(p.imagelength)) for p in first)
         )
-        self.chunks = tuple((p.chunks[1], p.chunks[0]) for p in first)
+        self.chunks = tuple(piece_size(p) for p in first)
         self._jpeg = [[JpegPieces.of(page) for page in area.pages] for area in self._areas]
         self.reductions = self._find_reductions()
         self.format = _format(tif, str(parsed.get("tiffslide.vendor")))
@@ -180,13 +180,13 @@ class TiffReader(TiffFileReader):
     def _read_area(
         self, area: int, level: int, x: int, y: int, w: int, h: int, reduce: int = 1
     ) -> Pixels:
-        page = self._areas[area].pages[level]
+        cw, ch = piece_size(self._areas[area].pages[level])
         return assemble(
             x,
             y,
             w,
             h,
-            (page.chunks[1] // reduce, page.chunks[0] // reduce),
+            (cw // reduce, ch // reduce),
             lambda row, col: self._cache.get(
                 (area, level, row, col, reduce),
                 lambda: self._decode(area, level, row, col, reduce),
@@ -195,12 +195,12 @@ class TiffReader(TiffFileReader):
 
     def _decode(self, area: int, level: int, row: int, col: int, reduce: int) -> Pixels:
         page, jpeg = self._areas[area].pages[level], self._jpeg[area][level]
-        index = row * -(-page.imagewidth // page.chunks[1]) + col
+        cw, ch = piece_size(page)
+        index = row * -(-page.imagewidth // cw) + col
         offset, count = page.dataoffsets[index], page.databytecounts[index]
         if not count:
             # Sparse files leave out pieces that were not scanned. It is glass, not black tissue.
-            h, w = (side // reduce for side in page.chunks[:2])
-            return np.full((h, w, 3), BACKGROUND, np.uint8)
+            return np.full((ch // reduce, cw // reduce, 3), BACKGROUND, np.uint8)
         handle = self._open_handle()
         with piece_errors_in_words(self._path.name, level, row, col):
             data = handle.read(offset, count)
