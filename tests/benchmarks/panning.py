@@ -1,11 +1,14 @@
 """How long the window stands still while a slide on slow storage is panned and zoomed.
 
     xvfb-run -s "-screen 0 1600x1000x24" python -m tests.benchmarks.panning
-        [--ms 5 40 150 | --slide FILE] [--minutes 0] [--both] [--json FILE] [--pictures DIR]
+        [--ms 5 40 150 | --slide FILE | --plain] [--minutes 0] [--both] [--json FILE]
+        [--pictures DIR]
 
 A slide of 100,000 × 80,000 px whose every stored piece of 512 px takes ``--ms`` to come is shown
 in napari and driven through a tour: zooming in step by step, panning by quarters of the screen, far
-jumps, dragging, zooming out; or any other slide is. The tour, window and camera are the same for a
+jumps, dragging, zooming out; or any other slide is. With ``--plain`` it is a napari image of the
+same size whose levels are arrays with nothing to read or to fill in, so that what it takes is what
+the viewer and its graphics take. The tour, window and camera are the same for a
 picture of 500 px that is all in memory: its turns of the event loop are *bare frames*.
 
 *block* is the longest single turn of the event loop in a step; the limit is two (median) bare
@@ -180,6 +183,30 @@ def bare(viewer: Any, size_um: tuple[float, float]) -> float:
     return statistics.median(b for steps in found.values() for b in steps["block"])
 
 
+def plain_levels() -> list[Any]:
+    """Levels of ×2 as arrays that are all there: one row of pixels, seen again and again."""
+    w, h = SIZE
+    row = np.random.default_rng(0).integers(70, 250, (1, w, 3), dtype=np.uint8)
+    sizes = [(w >> k, h >> k) for k in range(8)]
+    return [np.broadcast_to(row[:, :w], (h, w, 3)) for w, h in sizes]
+
+
+def measure_plain(viewer: Any) -> dict[str, Any]:
+    size_um = (SIZE[0] * MPP, SIZE[1] * MPP)
+    found: dict[str, Any] = {"bare": bare(viewer, size_um)}
+    began = time.perf_counter()
+    layer = viewer.add_image(
+        plain_levels(), rgb=True, multiscale=True, scale=(MPP, MPP), units=("um", "um")
+    )
+    turn()
+    found["opened"] = (time.perf_counter() - began) * 1000
+    found["quick"] = drive(viewer, lambda: True, size_um, 0.15)
+    found["patient"] = drive(viewer, lambda: True, size_um, 20)
+    found["looked at"] = drive(viewer, lambda: True, size_um, 0.3, True)
+    viewer.layers.remove(layer)
+    return found
+
+
 def measure(viewer: Any, slide: Slide, minutes: float, picture: Path | None) -> dict[str, Any]:
     size_um = (slide.dimensions[0] * slide.require_mpp(), slide.dimensions[1] * slide.require_mpp())
     found: dict[str, Any] = {"bare": bare(viewer, size_um)}
@@ -232,6 +259,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Measure how long the window stands still.")
     parser.add_argument("--ms", type=float, nargs="+", default=[5, 40, 150])
     parser.add_argument("--slide", type=Path)
+    parser.add_argument("--plain", action="store_true")
     parser.add_argument("--minutes", type=float, default=0)
     parser.add_argument("--both", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -243,6 +271,8 @@ def main() -> int:
     for _ in range(50):
         turn()
     what = [given.slide] if given.slide else [f"{ms:g} ms a piece" for ms in given.ms]
+    if given.plain:
+        what = ["plain arrays"]
     experimental = napari.settings.get_settings().experimental
     before = experimental.async_
     for asynchronous in (False, True) if given.both else (False,):
@@ -251,6 +281,10 @@ def main() -> int:
         print(f"{slicing} slicing, canvas of {viewer.canvas.size}")
         for k, name in enumerate(what):
             print(f" {name}", flush=True)
+            if given.plain:
+                everything[f"{name}, {slicing}"] = found = measure_plain(viewer)
+                report(found)
+                continue
             slide = open_slide(given.slide) if given.slide else slow_slide(given.ms[k])
             picture = given.pictures and given.pictures / f"panning {k} {slicing}.png"
             found = measure(viewer, slide, given.minutes, picture)

@@ -93,6 +93,25 @@ def test_reading_never_waits_and_is_never_black(picture: np.ndarray) -> None:
     pyramid.close()
 
 
+@pytest.mark.parametrize("coarser", [1, 2])
+@pytest.mark.parametrize(
+    "part", [(0, 1700, 0, 2500), (512, 1024, 1024, 1536), (300, 1701, 77, 1300), (5, 6, 511, 514)]
+)
+def test_what_is_missing_is_the_nearest_coarser_pixels_enlarged(
+    picture: np.ndarray, coarser: int, part: tuple[int, int, int, int]
+) -> None:
+    slide = memory_slide(picture)
+    pyramid = Pyramid(slide, threads=1)
+    level = pyramid.levels[coarser]
+    known = settled(pyramid, lambda: level[:, :])
+    slide.reader.delay_s = 1
+    y0, y1, x0, x1 = part
+    enlarged = known.repeat(1 << coarser, axis=0).repeat(1 << coarser, axis=1)
+    seen = np.asarray(pyramid.levels[0][y0:y1, x0:x1])
+    np.testing.assert_array_equal(seen, enlarged[y0:y1, x0:x1])
+    pyramid.close()
+
+
 def test_before_anything_has_arrived_it_is_glass() -> None:
     gate = threading.Event()
     slide = memory_slide(np.zeros((1500, 1500, 3), np.uint8))

@@ -118,15 +118,16 @@ class Pyramid:
         missing: list[Key] = []
         for row in range(y0 // CHUNK, -(-y1 // CHUNK)):
             for col in range(x0 // CHUNK, -(-x1 // CHUNK)):
+                ya, xa = max(y0, row * CHUNK), max(x0, col * CHUNK)
+                yb, xb = min(y1, (row + 1) * CHUNK), min(x1, (col + 1) * CHUNK)
+                into = out[ya - y0 : yb - y0, xa - x0 : xb - x0]
                 tile = self._cached((level, row, col))
                 if tile is None:
                     missing.append((level, row, col))
-                    tile = self._blurred(level, row, col)
-                ya, xa = max(y0, row * CHUNK), max(x0, col * CHUNK)
-                yb, xb = min(y1, (row + 1) * CHUNK), min(x1, (col + 1) * CHUNK)
-                out[ya - y0 : yb - y0, xa - x0 : xb - x0] = tile[
-                    ya - row * CHUNK : yb - row * CHUNK, xa - col * CHUNK : xb - col * CHUNK
-                ]
+                    self._blur(level, ya, yb, xa, xb, into)
+                else:
+                    y, x = row * CHUNK, col * CHUNK
+                    into[:] = tile[ya - y : yb - y, xa - x : xb - x]
         cy, cx = (y0 + y1) / 2 / CHUNK - 0.5, (x0 + x1) / 2 / CHUNK - 0.5
         missing.sort(key=lambda k: (k[1] - cy) ** 2 + (k[2] - cx) ** 2)
         with self._wake:
@@ -156,25 +157,27 @@ class Pyramid:
                 self._tiles.move_to_end(key)
             return tile
 
-    def _blurred(self, level: int, row: int, col: int) -> Pixels:
-        """A tile made from the nearest coarser tile at hand by repeating its pixels."""
+    def _blur(self, level: int, y0: int, y1: int, x0: int, x1: int, into: Pixels) -> None:
+        """Fill a part of one tile from the nearest coarser tile at hand, repeating its pixels."""
         top = len(self.levels) - 1
         for coarser in range(level + 1, top + 1):
             up = coarser - level
-            side = CHUNK >> up
-            if side == 0:
+            if CHUNK >> up == 0:
                 break
-            if coarser == top:
-                y, x = row * side, col * side
-                part = self.overview[y : y + side, x : x + side]
-            else:
-                tile = self._cached((coarser, row >> up, col >> up))
+            source, y, x = self.overview, 0, 0
+            if coarser != top:
+                row, col = y0 // CHUNK >> up, x0 // CHUNK >> up
+                tile = self._cached((coarser, row, col))
                 if tile is None:
                     continue
-                y, x = (row * side) % CHUNK, (col * side) % CHUNK
-                part = tile[y : y + side, x : x + side]
-            return part.repeat(1 << up, axis=1).repeat(1 << up, axis=0)  # rows last: it is faster
-        return np.full((CHUNK, CHUNK, 3), self.slide.background, np.uint8)
+                source, y, x = tile, row * CHUNK, col * CHUNK
+            part = source[
+                (y0 >> up) - y : -(-y1 >> up) - y,
+                (x0 >> up) - x : -(-x1 >> up) - x,
+            ]
+            _repeat(part, 1 << up, y0 % (1 << up), x0 % (1 << up), into)
+            return
+        into[:] = self.slide.background
 
     # --- fetching ---
 
@@ -381,6 +384,17 @@ def _shrunk(pixels: Pixels, by: int) -> Pixels:
 
     out: Pixels = shrink(np.ascontiguousarray(pixels), by)
     return out
+
+
+def _repeat(part: Pixels, by: int, y: int, x: int, into: Pixels) -> None:
+    """Each pixel ``by`` × ``by`` times; ``into`` begins ``y`` rows and ``x`` columns in."""
+    h, w = into.shape[:2]
+    rows = part.repeat(by, axis=1)[:, x : x + w]
+    if y == 0 and h % by == 0:
+        # Straight into place: a picture beside it would be as large as what is filled.
+        into.reshape(h // by, by, w, 3)[:] = rows[:, None]
+    else:
+        into[:] = rows.repeat(by, axis=0)[y : y + h]
 
 
 def _hatch(w: int, h: int) -> Pixels:

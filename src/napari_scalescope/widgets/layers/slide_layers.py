@@ -96,8 +96,8 @@ class Sharpener:
         layer._refresh_sync(**{part: what.get(part, True) for part in parts}, force=force)
 
     def _watch(self) -> None:
-        if not self._timer.isActive():
-            self._timer.start()
+        # A reading shows all there is. Starting anew puts off the next until it is on the screen.
+        self._timer.start()
 
     def _look(self) -> None:
         idle = self.pyramid.idle  # asked first: whatever arrives after it is counted below
