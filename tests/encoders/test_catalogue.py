@@ -38,6 +38,7 @@ def test_an_unknown_name_suggests_close_ones() -> None:
         {"input_px": 225},
         {"seed": None},
         {"embedding": "mean"},
+        {"embedding_blocks": {"cls": 0}},
         {"colour": "blue"},
         {"id": "With Spaces"},
     ],

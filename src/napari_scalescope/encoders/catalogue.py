@@ -25,6 +25,15 @@ class PrefixTokens(BaseModel):
     registers: Annotated[int, Field(ge=0)]
 
 
+class EmbeddingBlocks(BaseModel):
+    """Blocks, counted from the end, whose tokens the parts of an embedding are taken from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cls: Annotated[int, Field(lt=0)] = -1
+    mean: Annotated[int, Field(lt=0)] = -1
+
+
 class Entry(BaseModel):
     """One encoder: how to build it, what to feed it, what to read from it, who may use it.
 
@@ -48,6 +57,7 @@ class Entry(BaseModel):
     mean: Rgb
     std: Rgb
     embedding: Literal["cls", "cls+mean"]
+    embedding_blocks: EmbeddingBlocks = EmbeddingBlocks()
     dim: Annotated[int, Field(gt=0)]
     token_dim: Annotated[int, Field(gt=0)]
     heads: Annotated[int, Field(gt=0)]

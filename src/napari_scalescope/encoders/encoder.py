@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..errors import EncoderError
 from .catalogue import DEFAULT_ENCODER, Entry, find_entry
-from .tokens import AttentionTap, forward_tokens
+from .tokens import LAST, AttentionTap, forward_tokens
 from .torch_import import torch_module
 from .weights import random_state, read_state, require_weights, sha256_of_file, sha256_of_state
 
@@ -126,6 +126,7 @@ class Encoder:
             "weights_sha256": self.weights_sha256,
             "precision": self.precision,
             "embedding": self.entry.embedding,
+            "embedding_blocks": self.entry.embedding_blocks.model_dump(),
             "attention_block": self.entry.attention_block,
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
@@ -193,18 +194,19 @@ class Encoder:
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
             x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
-            row = None
+            row, blocks = None, self.entry.embedding_blocks
             if "attention" in keep:
                 with AttentionTap(self._model, self.entry.attention_block) as tap:
-                    tokens = forward_tokens(self._model, x)
+                    tokens = forward_tokens(self._model, x, {blocks.cls, blocks.mean})
                     row = tap.cls_row()
             else:
-                tokens = forward_tokens(self._model, x)
+                tokens = forward_tokens(self._model, x, {blocks.cls, blocks.mean})
             prefix = self.entry.tokens.cls + self.entry.tokens.registers
-            patch = tokens[:, prefix:].float()
-            vector = tokens[:, 0].float()
+            patch = tokens[LAST][:, prefix:].float()
+            vector = tokens[blocks.cls][:, 0].float()
             if self.entry.embedding == "cls+mean":
-                vector = torch.cat([vector, patch.mean(1)], dim=1)
+                mean = tokens[blocks.mean][:, prefix:].float().mean(1)
+                vector = torch.cat([vector, mean], dim=1)
             n = len(pixels)
             return Encoding(
                 vector.cpu().numpy(),

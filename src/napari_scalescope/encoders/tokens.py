@@ -9,6 +9,7 @@ them: a product of 1 by N per head, which costs next to nothing, while the fused
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ from ..errors import EncoderError
 
 if TYPE_CHECKING:
     import torch
+
+
+#: The last block, counted as all are: from the end.
+LAST = -1
 
 
 class AttentionTap:
@@ -96,16 +101,36 @@ class AttentionTap:
         return weights[:, :, 0]
 
 
-def forward_tokens(model: Any, x: torch.Tensor) -> torch.Tensor:
-    """All tokens after the final norm: (n, prefix + patches, token_dim).
+def forward_tokens(
+    model: Any, x: torch.Tensor, blocks: Collection[int] = ()
+) -> dict[int, torch.Tensor]:
+    """All tokens after the final norm, by block: (n, prefix + patches, token_dim) each.
 
-    Models built to average their tokens keep the final norm in ``fc_norm``, where
-    ``forward_features`` does not apply it.
+    Parameters
+    ----------
+    model : timm VisionTransformer or Eva
+    x : (n, 3, px, px)
+    blocks : collection of int
+        Blocks whose tokens are wanted too, negative from the end. The last one's always are.
     """
-    import torch
+    caught: dict[int, torch.Tensor] = {}
 
-    tokens: torch.Tensor = model.forward_features(x)
+    def keep(block: int) -> Any:
+        def hook(_module: Any, _args: Any, out: torch.Tensor) -> None:
+            caught[block] = out
+
+        return hook
+
+    hooks = [model.blocks[block].register_forward_hook(keep(block)) for block in {*blocks} - {LAST}]
+    try:
+        last: torch.Tensor = model.forward_features(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    tokens = {block: model.norm(out) for block, out in caught.items()} | {LAST: last}
+    # Models built to average their tokens keep the final norm here, where ``forward_features``
+    # does not apply it, and an identity in ``norm``.
     fc_norm = getattr(model, "fc_norm", None)
-    if fc_norm is not None and not isinstance(fc_norm, torch.nn.Identity):
-        tokens = fc_norm(tokens)
-    return tokens
+    if fc_norm is None:
+        return tokens
+    return {block: fc_norm(out) for block, out in tokens.items()}

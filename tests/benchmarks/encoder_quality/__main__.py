@@ -115,6 +115,7 @@ def settings(given: argparse.Namespace, used: list[Describer]) -> dict[str, Any]
             "few-shot draws and bootstrap": "crc32 of the name of the set (and draw)",
             "drift tiles": drift.SEED,
             "k-means": list(range(clusters.SEEDS)),
+            "phantoms": [clusters.SAMPLE_SEED, *clusters.OTHER_SEEDS],
             "untrained": find_entry("untrained").seed,
         },
         "drift": {"jitter": drift.JITTER, "tiles per set": drift.TILES_PER_SET},

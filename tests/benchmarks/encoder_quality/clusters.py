@@ -1,7 +1,8 @@
-"""Clusters: whether k-means of tile vectors finds the classes painted into the sample slide."""
+"""Clusters: whether k-means of tile vectors finds the classes painted into phantoms."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ import numpy.typing as npt
 
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
-from napari_scalescope.slides import open_slide
-from napari_scalescope.slides.phantom import CLASSES, phantom
+from napari_scalescope.slides import Slide, open_slide
+from napari_scalescope.slides.phantom import CLASSES, PhantomSlide, phantom
 
 from . import data
 from .features import Bank, say
@@ -26,6 +27,8 @@ TREATMENTS = ("cosine", "standardised, cosine")
 TRUTH_MPP = 4.0
 #: What the sample slide was rendered with.
 SAMPLE_SEED = 3
+#: Phantoms of the same size that no choice was made by.
+OTHER_SEEDS = (11, 12, 13, 14)
 
 
 def majority(truth: npt.NDArray[np.uint8]) -> int:
@@ -33,32 +36,53 @@ def majority(truth: npt.NDArray[np.uint8]) -> int:
     return int(np.bincount(truth.ravel()).argmax())
 
 
-def run(bank: Bank) -> dict[str, Any]:
-    """Adjusted Rand index of k-means against the majority class of each tile."""
+def _slides() -> Iterator[tuple[str, Slide, PhantomSlide]]:
+    """The sample slide as a user opens it, then others; each with what was painted."""
     with open_slide(sample_slide_path()) as slide:
-        grid = TileGrid.cover(slide, MPP, data.TILE_PX, STRIDE_PX)
-        tiles = data.tissue_tiles(slide, grid)
-        painted = phantom(slide.dimensions, seed=SAMPLE_SEED, mpp=slide.require_mpp())
-        truth = painted.truth(painted.box, TRUTH_MPP)
-        cells = np.round(grid.boxes(tiles) * slide.require_mpp() / TRUTH_MPP).astype(int)
-        classes = np.array([majority(truth[y : y + h, x : x + w]) for x, y, w, h in cells])
-        # Tissue by the mask that is glass by the truth has no class to find.
-        tiles, classes = tiles[classes > 0], classes[classes > 0]
-        pixels = data.read_boxes(slide, grid.boxes(tiles))
+        size, mpp = slide.dimensions, slide.require_mpp()
+        yield "sample slide", slide, phantom(size, seed=SAMPLE_SEED, mpp=mpp)
+    for seed in OTHER_SEEDS:
+        painted = phantom(size, seed=seed, mpp=mpp)
+        yield f"phantom {seed}", painted, painted
+
+
+def run(bank: Bank) -> dict[str, Any]:
+    """Adjusted Rand index of k-means against the majority class of each tile, by slide."""
+    found = {name: _of_slide(bank, name, *slides) for name, *slides in _slides()}
+    names = list(found["sample slide"]["ari"][TREATMENTS[0]])
+    return {
+        "slides": found,
+        "seeds": SEEDS,
+        "means": {
+            treatment: {
+                name: float(np.mean([f["ari"][treatment][name]["mean"] for f in found.values()]))
+                for name in names
+            }
+            for treatment in TREATMENTS
+        },
+    }
+
+
+def _of_slide(bank: Bank, name: str, slide: Slide, painted: PhantomSlide) -> dict[str, Any]:
+    grid = TileGrid.cover(slide, MPP, data.TILE_PX, STRIDE_PX)
+    tiles = data.tissue_tiles(slide, grid)
+    truth = painted.truth(painted.box, TRUTH_MPP)
+    cells = np.round(grid.boxes(tiles) * slide.require_mpp() / TRUTH_MPP).astype(int)
+    classes = np.array([majority(truth[y : y + h, x : x + w]) for x, y, w, h in cells])
+    # Tissue by the mask that is glass by the truth has no class to find.
+    tiles, classes = tiles[classes > 0], classes[classes > 0]
     present = np.unique(classes)
-    names = {c.id: c.name for c in CLASSES}
-    counts = {names[c]: int((classes == c).sum()) for c in present.tolist()}
-    say(f"sample slide: {len(tiles)} tiles, {counts}")
-    features = bank.all("sample slide", pixels)
+    class_names = {c.id: c.name for c in CLASSES}
+    counts = {class_names[c]: int((classes == c).sum()) for c in present.tolist()}
+    say(f"{name}: {len(tiles)} tiles, {counts}")
+    features = bank.all(name, data.read_boxes(slide, grid.boxes(tiles)))
     return {
         "n": len(tiles),
         "classes": counts,
         "k": len(present),
-        "seeds": SEEDS,
         "ari": {
             treatment: {
-                name: _indices(found.embedding, classes, treatment)
-                for name, found in features.items()
+                by: _indices(found.embedding, classes, treatment) for by, found in features.items()
             }
             for treatment in TREATMENTS
         },

@@ -188,16 +188,23 @@ def _drift(found: dict[str, Any], names: list[str]) -> Iterator[Table]:
 
 
 def _clusters(found: dict[str, Any], names: list[str]) -> Iterator[Table]:
+    slides = found["slides"]
+    painted = ", ".join(f"{name} {n}" for name, n in slides["sample slide"]["classes"].items())
+    sizes = ", ".join(f"{name} {of['n']} into {of['k']}" for name, of in slides.items())
     note = (
-        f"k-means into k = {found['k']} groups of {found['n']} tiles of the sample slide "
-        f"({MPP:g} µm/px, 224 px every {STRIDE_PX} px) against the class most of a tile is painted "
-        f"in ({', '.join(f'{name} {n}' for name, n in found['classes'].items())}): adjusted Rand "
-        f"index, mean ± deviation over {SEEDS} seeds. The slide is made up."
+        f"k-means of the tiles of the sample slide and of phantoms made with other numbers "
+        f"({MPP:g} µm/px, 224 px every {STRIDE_PX} px; {sizes}) into as many groups as there are "
+        f"classes, against the class most of a tile is painted in (on the sample slide {painted}): "
+        f"adjusted Rand index, mean ± deviation over {SEEDS} seeds. All these slides are made up; "
+        "nothing was chosen by the phantoms."
     )
-    table = Table("Clusters", note, ["vectors", *names])
-    for treatment, of in found["ari"].items():
-        cells = [f"{of[n]['mean']:.3f} ± {of[n]['sd']:.3f}" for n in names]
-        table.rows.append([treatment, *cells])
+    table = Table("Clusters", note, ["slide", "vectors", *names])
+    for treatment, means in found["means"].items():
+        for slide, of in slides.items():
+            of = of["ari"][treatment]
+            cells = [f"{of[n]['mean']:.3f} ± {of[n]['sd']:.3f}" for n in names]
+            table.rows.append([slide, treatment, *cells])
+        table.rows.append(["mean", treatment, *(f"{means[n]:.3f}" for n in names)])
     yield table
 
 
