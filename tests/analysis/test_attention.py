@@ -36,6 +36,17 @@ def test_the_legend_names_the_block(
     assert attention_map(emb).legend.startswith(words)
 
 
+def test_an_encoder_without_attention_shows_the_norm_of_its_features(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    made = attention_map(
+        replace(make_set(halves), provenance={"encoder": {"shows": "feature norm"}})
+    )
+    assert made.name == "Feature norm"
+    assert "without attention" in made.legend
+    assert "CLS" not in made.legend
+
+
 def test_mean_of_heads_and_single_heads(
     make_set: Callable[..., EmbeddingSet], halves: np.ndarray
 ) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.encoders import Encoder, catalogue, load_encoder
-from napari_scalescope.encoders.encoder import _build
+from napari_scalescope.encoders.network import build, shapes
 from napari_scalescope.encoders.weights import (
     availability,
     find_weights,
@@ -25,7 +25,7 @@ NAME = "kaiko-vits16"
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Any]:
-    return random_state(_build(catalogue()[NAME]), 7)
+    return random_state(shapes(build(catalogue()[NAME])), 7)
 
 
 @pytest.fixture

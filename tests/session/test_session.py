@@ -261,6 +261,14 @@ def test_another_encoder_keeps_the_question(
     assert session.map is not None
 
 
+def test_a_head_that_the_next_encoder_does_not_have_is_let_go(session: Session) -> None:
+    session.set_look(head=2)
+    session.choose_encoder("uni")
+    assert session.look.head == 2
+    session.choose_encoder("mobilenet-v2")
+    assert session.look.head is None
+
+
 def test_a_slide_without_resolution_says_so_once(session: Session, said: list[str]) -> None:
     session.set_slide(memory_slide(smooth_picture(900, 700), None))
     for x in range(4):

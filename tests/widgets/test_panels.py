@@ -195,9 +195,24 @@ def test_buttons(shown: Any, qtbot: Any) -> None:
 # --- overlay ---
 
 
+def test_an_encoder_without_attention_offers_its_feature_norm(shown: Any) -> None:
+    panel = shown(OverlayPanel())
+    overlay, head = (
+        next(b for b in panel.findChildren(QComboBox) if b.accessibleName() == name)
+        for name in ("Overlay", "Attention head")
+    )
+    panel.show_look(Look(overlay="attention"))
+    panel.show_encoder("feature norm", 1)
+    assert overlay.currentText() == "Feature norm"
+    assert not head.isVisible()
+    panel.show_encoder("attention", 6)
+    assert overlay.currentText() == "Attention"
+    assert head.isVisible()
+
+
 def test_overlay_panel_shows_what_fits_the_overlay(shown: Any, qtbot: Any) -> None:
     panel = shown(OverlayPanel())
-    panel.show_heads(3)
+    panel.show_encoder("attention", 3)
     visible = {
         "attention": "Attention head",
         "similarity": "Resolution of the map",

@@ -21,7 +21,8 @@ def attention_map(
 ) -> TileMap:
     """Attention of CLS to the patch tokens, at token resolution.
 
-    Of the last block, unless the catalogue names another one for the encoder.
+    Of the last block, unless the catalogue names another one for the encoder. Of an encoder
+    without attention it is the length of each place's features, and is called so.
 
     Parameters
     ----------
@@ -58,29 +59,33 @@ def attention_map(
     g = values.shape[1]
     if normalise == "uniform":
         values = values * (g * g)
-        unit, legend = "× uniform", "1 is attention spread evenly over the tile"
+        unit, scale = "× uniform", "1 is an even spread over the tile"
     else:
         lo, hi = values.min((1, 2), keepdims=True), values.max((1, 2), keepdims=True)
         values = (values - lo) / np.maximum(hi - lo, 1e-12)
-        unit, legend = "within the tile", "each tile from its own smallest (0) to its largest (1)"
+        unit, scale = "within the tile", "each tile from its own smallest (0) to its largest (1)"
     raster, placement = mosaic(values, tiles, emb.grid)
-    which = "mean of heads" if head == "mean" else f"head {head + 1}"
+    name, meaning = _words(emb, head)
     return TileMap(
-        f"Attention ({which})",
+        name,
         raster,
         placement,
         "score",
         unit=unit,
         limits=spread(raster),
         colormap="inferno",
-        legend=f"{_block(emb)}, CLS to patch tokens, {which}; {legend}. "
-        "Colours span the 1st to 99th percentile.",
+        legend=f"{meaning}; {scale}. Colours span the 1st to 99th percentile.",
         mpp=emb.grid.mpp,
         smooth=True,
     )
 
 
-def _block(emb: EmbeddingSet) -> str:
-    """Which block the attention is of."""
-    before = -1 - int(emb.provenance.get("encoder", {}).get("attention_block", -1))
-    return "Last block" if before == 0 else f"Last block but {before}"
+def _words(emb: EmbeddingSet, head: Literal["mean"] | int) -> tuple[str, str]:
+    """What the map is called, and what it is."""
+    encoder = emb.provenance.get("encoder", {})
+    if encoder.get("shows") == "feature norm":
+        return "Feature norm", "Length of the last features, for an encoder without attention"
+    before = -1 - int(encoder.get("attention_block", -1))
+    block = "Last block" if before == 0 else f"Last block but {before}"
+    which = "mean of heads" if head == "mean" else f"head {head + 1}"
+    return f"Attention ({which})", f"{block}, CLS to patch tokens, {which}"

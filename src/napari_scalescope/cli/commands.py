@@ -310,7 +310,7 @@ def pretrain(
         Path | None, typer.Option(help="YAML list of sources. Default: the built-in encoder's.")
     ] = None,
     teacher: Annotated[
-        str | None, typer.Option(help="mobilenet_v2, or any encoder of `scalescope encoders`.")
+        str | None, typer.Option(help="Any encoder of `scalescope encoders`.")
     ] = None,
     teacher_weights: Annotated[
         Path | None, typer.Option(help="The teacher's weights file.")

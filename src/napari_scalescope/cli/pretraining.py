@@ -20,7 +20,7 @@ from ..pretraining.sources import (
     packaged_sources,
     read_source_list,
 )
-from ..pretraining.teachers import Teacher, open_teacher
+from ..pretraining.teachers import EncoderTeacher, Teacher
 from ..pretraining.train import LOG, Trainer
 
 
@@ -53,7 +53,7 @@ def pretrain(run: Run, *, quiet: bool = False) -> dict[str, Any]:
     sources = _sources(run)
     teacher: Teacher | None = None
     if recipe.distills and run.teacher is not None:
-        teacher = open_teacher(run.teacher, run.teacher_weights, run.device)
+        teacher = EncoderTeacher(run.teacher, run.teacher_weights, run.device)
     if not quiet:
         for source in sources:
             typer.echo(

@@ -56,7 +56,9 @@ class Entry(BaseModel):
     input_px: Annotated[int, Field(gt=0)]
     mean: Rgb
     std: Rgb
-    embedding: Literal["cls", "cls+mean"]
+    channels_apart: bool = False
+    embedding: Literal["cls", "cls+mean", "mean", "head"]
+    head: Literal["projection", "mlp", "attention-pool"] | None = None
     embedding_blocks: EmbeddingBlocks = EmbeddingBlocks()
     dim: Annotated[int, Field(gt=0)]
     token_dim: Annotated[int, Field(gt=0)]
@@ -72,9 +74,13 @@ class Entry(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Entry:
-        vectors = {"cls": 1, "cls+mean": 2}[self.embedding]
-        if self.dim != vectors * self.token_dim:
+        if (self.embedding == "head") != (self.head is not None):
+            raise ValueError(f"{self.id}: embedding {self.embedding}, head {self.head}")
+        vectors = {"cls+mean": 2}.get(self.embedding, 1)
+        if self.head is None and self.dim != vectors * self.token_dim:
             raise ValueError(f"{self.id}: dim {self.dim} is not {vectors} x {self.token_dim}")
+        if not self.tokens.cls and self.embedding != "mean":
+            raise ValueError(f"{self.id}: {self.embedding} of a network without a class token")
         if self.input_px % self.patch_px:
             raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
         if self.seed is None and not self.files and self.packaged is None:
@@ -85,6 +91,11 @@ class Entry(BaseModel):
     def trained(self) -> bool:
         """False for random weights, which must be labelled as such wherever they show."""
         return self.seed is None
+
+    @property
+    def shows(self) -> Literal["attention", "feature norm"]:
+        """What it can show of where it looks."""
+        return "attention" if self.tokens.cls else "feature norm"
 
     @property
     def grid(self) -> int:

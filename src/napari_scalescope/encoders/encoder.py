@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncoderError
 from .catalogue import DEFAULT_ENCODER, Entry, find_entry
-from .tokens import LAST, AttentionTap, forward_tokens
+from .network import filled, final_norm, untrained
+from .tokens import LAST, AttentionTap, feature_norm, forward_map, forward_tokens
 from .torch_import import torch_module
-from .weights import random_state, read_state, require_weights, sha256_of_file, sha256_of_state
+from .weights import read_state, require_weights, sha256_of_file
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    #: Vectors (n, D), patch tokens (n, g, g, d), maps (n, heads, g, g) where asked for.
+    Read: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
 
 Precision = Literal["auto", "bf16", "fp16", "fp32"]
 Part = Literal["patch_tokens", "attention"]
@@ -28,13 +35,14 @@ class Encoding:
     Parameters
     ----------
     embedding : (n, D) float32
-        One vector per tile: CLS, or CLS and the mean patch token one after the other, as the
-        catalogue says.
+        One vector per tile, made of its tokens as the catalogue says.
     patch_tokens : (n, g, g, d) float32 or None
         Patch tokens after the final norm, rows from the top. Registers are not among them.
     attention : (n, heads, g, g) float32 or None
         Softmax attention from CLS to each patch token, of the block the catalogue names, the last
-        one for most. What is missing to a sum of 1 went to CLS itself and the registers.
+        one for most. What is missing to a sum of 1 went to CLS itself and the registers. Of an
+        encoder without a class token the length of each place's features, as shares of the
+        tile's, is here as one head: `Entry.shows` says which it is.
     """
 
     embedding: npt.NDArray[np.float32]
@@ -59,11 +67,18 @@ def pick_device(device: str = "auto") -> str:
     return "cpu"
 
 
-def pick_precision(precision: Precision = "auto", device: str = "cpu") -> Precision:
-    """The fastest precision whose vectors stay within cosine 0.999 of float32 on a device."""
+def pick_precision(
+    precision: Precision = "auto", device: str = "cpu", entry: Entry | None = None
+) -> Precision:
+    """The fastest precision whose vectors stay within cosine 0.999 of float32 on a device.
+
+    Convolutional networks do not in bfloat16: MobileNetV2's reach 0.989.
+    """
     torch = torch_module()
     if precision != "auto":
         return precision
+    if entry is not None and not entry.tokens.cls:
+        return "fp32"
     if device.startswith("cuda"):
         return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
     if device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
@@ -78,7 +93,7 @@ class Encoder:
     ----------
     entry : Entry
         What the catalogue says of it.
-    model : timm model
+    network : ModuleDict of ``trunk`` and ``head``
         In evaluation mode, on its device, in its precision.
     device : str
     precision : "bf16", "fp16" or "fp32"
@@ -92,7 +107,7 @@ class Encoder:
     """
 
     def __init__(
-        self, entry: Entry, model: Any, device: str, precision: Precision, weights_sha256: str
+        self, entry: Entry, network: Any, device: str, precision: Precision, weights_sha256: str
     ) -> None:
         torch = torch_module()
         self.entry = entry
@@ -100,7 +115,7 @@ class Encoder:
         self.precision = precision
         self.weights_sha256 = weights_sha256
         self.batch = 64 if device.startswith("cuda") else 8
-        self._model = model
+        self._network = network
         self._dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[
             precision
         ]
@@ -127,6 +142,7 @@ class Encoder:
             "precision": self.precision,
             "embedding": self.entry.embedding,
             "embedding_blocks": self.entry.embedding_blocks.model_dump(),
+            "shows": self.entry.shows,
             "attention_block": self.entry.attention_block,
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
@@ -194,27 +210,55 @@ class Encoder:
         with torch.inference_mode():
             x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
             x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
-            row, blocks = None, self.entry.embedding_blocks
-            if "attention" in keep:
-                with AttentionTap(self._model, self.entry.attention_block) as tap:
-                    tokens = forward_tokens(self._model, x, {blocks.cls, blocks.mean})
-                    row = tap.cls_row()
-            else:
-                tokens = forward_tokens(self._model, x, {blocks.cls, blocks.mean})
-            prefix = self.entry.tokens.cls + self.entry.tokens.registers
-            patch = tokens[LAST][:, prefix:].float()
-            vector = tokens[blocks.cls][:, 0].float()
-            if self.entry.embedding == "cls+mean":
-                mean = tokens[blocks.mean][:, prefix:].float().mean(1)
-                vector = torch.cat([vector, mean], dim=1)
-            n = len(pixels)
+            if self.entry.channels_apart:
+                x = x.reshape(-1, 1, *x.shape[2:])
+            read = self._read_tokens if self.entry.tokens.cls else self._read_map
+            vector, patch, maps = read(x, side, "attention" in keep)
+            if self.entry.channels_apart:
+                vector, patch = _joined_channels(vector), _joined_channels(patch)
+                maps = None if maps is None else maps.unflatten(0, (-1, 3)).mean(1)
             return Encoding(
-                vector.cpu().numpy(),
-                patch.reshape(n, side, side, -1).cpu().numpy() if "patch_tokens" in keep else None,
-                None
-                if row is None
-                else row[:, :, prefix:].reshape(n, -1, side, side).cpu().numpy(),
+                vector.float().cpu().numpy(),
+                patch.float().cpu().numpy() if "patch_tokens" in keep else None,
+                None if maps is None else maps.float().cpu().numpy(),
             )
+
+    def _read_tokens(self, x: Tensor, side: int, attention: bool) -> Read:
+        """Of a vision transformer."""
+        torch = torch_module()
+        trunk, entry = self._network["trunk"], self.entry
+        blocks, row = entry.embedding_blocks, None
+        if attention:
+            with AttentionTap(trunk, entry.attention_block) as tap:
+                tokens = forward_tokens(trunk, x, {blocks.cls, blocks.mean})
+                row = tap.cls_row()
+        else:
+            tokens = forward_tokens(trunk, x, {blocks.cls, blocks.mean})
+        prefix = entry.tokens.cls + entry.tokens.registers
+        norm = final_norm(trunk)
+        parts = []
+        if entry.embedding in ("cls", "cls+mean"):
+            parts.append(norm(tokens[blocks.cls][:, 0]))
+        if entry.embedding in ("mean", "cls+mean"):
+            mean = tokens[blocks.mean][:, prefix:].float().mean(1)
+            parts.append(norm(mean.to(self._dtype)).float())
+        if entry.embedding == "head":
+            parts.append(self._network["head"](tokens[LAST]))
+        patch = norm(tokens[LAST])[:, prefix:].unflatten(1, (side, side))
+        maps = None if row is None else row[:, :, prefix:].unflatten(2, (side, side))
+        return torch.cat([p.float() for p in parts], dim=1), patch, maps
+
+    def _read_map(self, x: Tensor, _side: int, attention: bool) -> Read:
+        """Of a network whose last features are a picture."""
+        features = forward_map(self._network["trunk"], x)
+        maps = feature_norm(features) if attention else None
+        return features.float().mean((1, 2)), features, maps
+
+
+def _joined_channels(of_channels: Tensor) -> Tensor:
+    """Red, green and blue of a tile, encoded as three tiles, one after the other."""
+    parts = of_channels.unflatten(0, (-1, 3)).unbind(1)
+    return torch_module().cat(parts, dim=-1)
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
@@ -278,63 +322,20 @@ def load_encoder(
 
     entry = find_entry(name)
     device = pick_device(device)
-    precision = pick_precision(precision, device)
-    model = _build(entry)
+    precision = pick_precision(precision, device, entry)
     if entry.seed is not None and weights is None:
-        state = random_state(model, entry.seed)
-        digest = sha256_of_state(state)
+        network, digest = untrained(entry, entry.seed)
     else:
         home = Path(folder) if folder is not None else Settings().encoder_folder
         path = require_weights(entry, home, Path(weights) if weights is not None else None)
-        state = read_state(path)
+        network = filled(entry, read_state(path))
         digest = sha256_of_file(path)
-    _load(model, state, entry)
     torch = torch_module()
     dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
     try:
-        model = model.to(device=device, dtype=dtype).eval()
+        network = network.to(device=device, dtype=dtype).eval()
     except RuntimeError as error:
         raise EncoderError(
             f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'
         ) from error
-    return Encoder(entry, model, device, precision, digest)
-
-
-def _build(entry: Entry) -> Any:
-    """The architecture without weights: nothing is allocated or drawn at random."""
-    torch = torch_module()
-    import timm
-    import timm.layers
-
-    from . import stem
-
-    args = dict(entry.args)
-    homes = {"mlp_layer": timm.layers, "act_layer": torch.nn, "embed_layer": stem}
-    for name, home in homes.items():
-        if isinstance(args.get(name), str):
-            args[name] = getattr(home, args[name])
-    with torch.device("meta"):
-        return timm.create_model(entry.arch, pretrained=False, num_classes=0, **args)
-
-
-def _load(model: Any, state: dict[str, Any], entry: Entry) -> None:
-    """Put weights into a model built on the meta device, all of them and no others."""
-    torch = torch_module()
-    try:
-        model.load_state_dict(state, strict=True, assign=True)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()[1:]]
-        raise EncoderError(
-            f"These weights are not {entry.name}: {' '.join(lines)[:300]}",
-            "Choose the file its makers released for this very model.",
-        ) from error
-    for module in model.modules():
-        # Rotary tables are buffers that no file holds: they are computed.
-        names = [n for n, b in module.named_buffers(recurse=False) if b.is_meta]
-        for name in names:
-            empty = torch.empty_like(getattr(module, name), device="cpu")
-            module.register_buffer(name, empty, persistent=False)
-        if names and hasattr(module, "init_non_persistent_buffers"):
-            module.init_non_persistent_buffers()
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
+    return Encoder(entry, network, device, precision, digest)

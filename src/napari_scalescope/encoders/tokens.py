@@ -106,6 +106,9 @@ def forward_tokens(
 ) -> dict[int, torch.Tensor]:
     """All tokens after the final norm, by block: (n, prefix + patches, token_dim) each.
 
+    Models built to average their tokens keep the final norm in ``fc_norm``, where it comes after
+    averaging: it is not applied here.
+
     Parameters
     ----------
     model : timm VisionTransformer or Eva
@@ -127,10 +130,19 @@ def forward_tokens(
     finally:
         for hook in hooks:
             hook.remove()
-    tokens = {block: model.norm(out) for block, out in caught.items()} | {LAST: last}
-    # Models built to average their tokens keep the final norm here, where ``forward_features``
-    # does not apply it, and an identity in ``norm``.
-    fc_norm = getattr(model, "fc_norm", None)
-    if fc_norm is None:
-        return tokens
-    return {block: fc_norm(out) for block, out in tokens.items()}
+    return {block: model.norm(out) for block, out in caught.items()} | {LAST: last}
+
+
+def forward_map(model: Any, x: torch.Tensor) -> torch.Tensor:
+    """The last features of a network without a class token: (n, h, w, token_dim)."""
+    out: torch.Tensor = model.forward_features(x)
+    return out if getattr(model, "output_fmt", "NCHW") == "NHWC" else out.permute(0, 2, 3, 1)
+
+
+def feature_norm(features: torch.Tensor) -> torch.Tensor:
+    """Length of each place's features, as shares of the tile's: (n, h, w, d) to (n, 1, h, w).
+
+    What a network without attention has to show in its place: where it found much of anything.
+    """
+    norm = features.float().norm(dim=-1)
+    return (norm / norm.sum((1, 2), keepdim=True).clamp_min(1e-12))[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -152,8 +153,8 @@ def sha256_of_state(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
-def random_state(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    """Weights for an untrained model: the same numbers on every machine and version.
+def random_state(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, torch.Tensor]:
+    """Weights for an untrained network by name: the same numbers on every machine and version.
 
     Matrices are normal with variance 1 / fan-in (LeCun et al. 1998), which keeps signals at the
     same size through the layers; biases and means are 0, other vectors (of norms, variances) 1.
@@ -165,8 +166,7 @@ def random_state(model: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
 
     source = np.random.RandomState(seed)
     state = {}
-    for name, tensor in model.state_dict().items():
-        shape = tuple(tensor.shape)
+    for name, shape in shapes.items():
         if name.endswith(("bias", "running_mean", "num_batches_tracked")):
             values = np.zeros(shape)
         elif len(shape) == 1:

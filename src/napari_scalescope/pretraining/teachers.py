@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..encoders import load_encoder
 from ..encoders.torch_import import torch_module
-from ..encoders.weights import read_state
 from ..slides.slide import Pixels
 
 if TYPE_CHECKING:
@@ -49,61 +48,6 @@ class EncoderTeacher:
         out = self._encoder.encode(pixels, keep={"patch_tokens"})
         assert out.patch_tokens is not None
         return out.embedding, out.patch_tokens
-
-
-class MobileNetTeacher:
-    """MobileNetV2 (Sandler et al. 2018) trained on ImageNet, torchvision's names.
-
-    Parameters
-    ----------
-    weights : path
-        safetensors. De-quantised from TensorFlow, whose padding it keeps: strided convolutions
-        pad at the end only, and pixels run from -1 to 1.
-    device : str
-    precision : "bf16" or "fp32"
-    """
-
-    name = "mobilenet_v2"
-
-    def __init__(
-        self, weights: Path, device: str = "cpu", precision: Literal["bf16", "fp32"] = "bf16"
-    ) -> None:
-        torch = torch_module()
-        import torchvision
-
-        net = torchvision.models.mobilenet_v2(weights=None)
-        state = {k: v.float() for k, v in read_state(weights).items()}
-        net.load_state_dict(state)
-        for module in net.features.modules():
-            if isinstance(module, torch.nn.Conv2d) and module.stride == (2, 2):
-                module.padding = (0, 0)
-                module.register_forward_pre_hook(
-                    lambda _, args: (torch.nn.functional.pad(args[0], (0, 1, 0, 1)),)
-                )
-        self.device = device
-        self._reduced = precision == "bf16"
-        self._net = net.features.to(device).eval().to(memory_format=torch.channels_last)
-
-    def __call__(self, pixels: Pixels) -> tuple[Floats, Floats]:
-        """Mean and lattice of the last features, one per 32 px."""
-        torch = torch_module()
-        lattices = []
-        kind = self.device.split(":")[0]
-        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self._reduced):
-            for part in np.array_split(pixels, max(1, len(pixels) // 32)):
-                x = torch.from_numpy(np.ascontiguousarray(part)).to(self.device)
-                x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
-                features = self._net(x.contiguous(memory_format=torch.channels_last))
-                lattices.append(features.float().permute(0, 2, 3, 1).cpu().numpy())
-        lattice = np.concatenate(lattices)
-        return lattice.mean((1, 2)), lattice
-
-
-def open_teacher(name: str, weights: Path | None, device: str) -> Teacher:
-    """A teacher by name: ``mobilenet_v2`` with its file, or any encoder of the catalogue."""
-    if name == MobileNetTeacher.name and weights is not None:
-        return MobileNetTeacher(weights, device)
-    return EncoderTeacher(name, weights, device)
 
 
 # --- targets ----------------------------------------------------------------------------------

@@ -138,6 +138,9 @@ class Session:
         entry = find_entry(name)
         self._engine.stop()
         self._resources.choose_encoder(entry, Path(weights) if weights is not None else None)
+        if self.look.head is not None and self.look.head >= entry.heads:
+            self.look = replace(self.look, head=None)
+            self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
         self._view_if_live()

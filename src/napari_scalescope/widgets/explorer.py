@@ -176,7 +176,7 @@ class Explorer(QScrollArea):
     def _show_encoder(self) -> None:
         session = self._hub.session
         self.encoder_chooser.show_entry(session.entry, session.encoder is not None)
-        self.overlay.show_heads(session.entry.heads)
+        self.overlay.show_encoder(session.entry.shows, session.entry.heads)
         self._show_trust()
 
     def _show_scale(self) -> None:

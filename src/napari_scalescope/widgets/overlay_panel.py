@@ -64,28 +64,42 @@ class OverlayPanel(Section):
         self.body.addLayout(second)
         for words in (self._legend, self._meaning, self._doubts, self._remarks):
             self.body.addWidget(words)
-        self.show_heads(0)
+        self._one_head = True
+        self.show_encoder("attention", 0)
 
     def show_look(self, look: Look) -> None:
         """Show what is chosen."""
         self._overlay.setCurrentIndex(self._overlay.findData(look.overlay))
         self._tokens.setCurrentIndex(self._tokens.findData(look.tokens))
         self._tokens.setVisible(look.overlay in ("similarity", "pca"))
-        self._head.setVisible(look.overlay == "attention")
+        self._show_head()
         self._head.setCurrentIndex(max(0, self._head.findData(look.head)))
         self._k.setVisible(look.overlay == "clusters")
         self._k.blockSignals(True)
         self._k.setValue(look.clusters)
         self._k.blockSignals(False)
 
-    def show_heads(self, heads: int) -> None:
-        """Offer the heads of the encoder."""
+    def show_encoder(self, shows: str, heads: int) -> None:
+        """Call what the encoder shows by its name, and offer its heads.
+
+        Parameters
+        ----------
+        shows : "attention" or "feature norm"
+        heads : int
+        """
+        self._overlay.setItemText(self._overlay.findData("attention"), shows.capitalize())
+        self._one_head = heads < 2
+        self._show_head()
         if self._head.count() == heads + 1:
             return
         self._head.clear()
         self._head.addItem("mean of heads", None)
         for i in range(heads):
             self._head.addItem(f"head {i + 1}", i)
+
+    def _show_head(self) -> None:
+        chosen = self._overlay.currentData() == "attention"
+        self._head.setVisible(chosen and not self._one_head)
 
     def show_opacity(self, opacity: float) -> None:
         """Show the overlays' opacity, 0 to 1."""

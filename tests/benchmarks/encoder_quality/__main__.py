@@ -20,7 +20,6 @@ from .describers import (
     MOBILENET,
     ColourTexture,
     Describer,
-    MobileNet,
     evaluated,
     untrained_twin,
 )
@@ -79,7 +78,7 @@ def describers(given: argparse.Namespace) -> tuple[list[Describer], dict[str, st
     baselines = [*untrained.values(), ColourTexture()]
     mobilenet = data.SHARED / MOBILENET
     if mobilenet.is_file():
-        baselines.append(MobileNet(mobilenet, given.device))
+        baselines.append(evaluated("mobilenet", "mobilenet-v2", given.device, mobilenet))
     else:
         say("no weights of MobileNet beside this checkout: left out")
     names = [d.name for d in [*tested, *baselines]]

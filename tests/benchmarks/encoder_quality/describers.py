@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_scalescope.encoders import Encoder, Entry, find_entry, load_encoder
-from napari_scalescope.encoders.weights import random_state, sha256_of_file, sha256_of_state
-from napari_scalescope.pretraining.teachers import MobileNetTeacher
+from napari_scalescope.encoders.network import untrained
 from napari_scalescope.slides.slide import Pixels
 
 from .colour import statistics
@@ -58,35 +57,13 @@ class ColourTexture:
         return np.stack([statistics(tile) for tile in pixels]), None
 
 
-class MobileNet:
-    """MobileNetV2 trained on ImageNet: the map before its classifier, and its mean."""
-
-    name = "mobilenet"
-
-    def __init__(self, weights: Path, device: str = "cpu") -> None:
-        self.identity = {
-            "describer": "MobileNetV2 ImageNet",
-            "weights_sha256": sha256_of_file(weights),
-            "precision": "fp32",
-        }
-        self._net = MobileNetTeacher(weights, device, "fp32")
-
-    def describe(self, pixels: Pixels) -> tuple[Vectors, Vectors | None]:
-        return self._net(pixels)
-
-
 def untrained_twin(name: str, entry: Entry, device: str) -> EncoderDescriber:
     """The same net as an entry of the catalogue with random weights, read the same way."""
-    from napari_scalescope.encoders.encoder import _build, _load
-
     seed = find_entry("untrained").seed
     assert seed is not None
-    model = _build(entry)
-    state = random_state(model, seed)
-    digest = sha256_of_state(state)
-    _load(model, state, entry)
-    model = model.to(device).eval()
-    return EncoderDescriber(name, Encoder(entry, model, device, "fp32", digest))
+    network, digest = untrained(entry, seed)
+    network = network.to(device).eval()
+    return EncoderDescriber(name, Encoder(entry, network, device, "fp32", digest))
 
 
 def evaluated(
