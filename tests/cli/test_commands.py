@@ -188,6 +188,15 @@ def test_encoders(run: Callable[..., Any]) -> None:
     rows = {r["id"]: r for r in only_json(run("encoders", "--json"))["encoders"]}
     assert rows["untrained"]["state"] == rows["builtin"]["state"] == "built in"
     assert rows["uni2-h"]["dim"] == 1536
+    assert rows["retccl"]["shows"] == "feature norm"
+    assert "dax" in {r["id"] for r in only_json(run("encoders", "--json"))["not_released"]}
+    assert "not released" in result.stdout.lower()
+
+
+def test_the_docs_list_the_encoders_of_the_catalogue(run: Callable[..., Any]) -> None:
+    page = Path(__file__).parents[2] / "docs" / "encoders.md"
+    made = run("encoders", "--markdown").stdout
+    assert page.read_text(encoding="utf-8") == made, "`scalescope encoders --markdown` makes it"
 
 
 def test_doctor(run: Callable[..., Any]) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from napari_scalescope.encoders import DEFAULT_ENCODER, Entry, catalogue, find_entry
+from napari_scalescope.encoders import (
+    DEFAULT_ENCODER,
+    Entry,
+    catalogue,
+    find_entry,
+    unreleased,
+)
 from napari_scalescope.encoders.weights import availability, find_weights
 from napari_scalescope.errors import EncoderError
 
@@ -59,3 +65,16 @@ def test_encoders_whose_weights_are_elsewhere_name_their_place_and_licence() -> 
             assert entry.files
             assert entry.licence
             assert entry.hub or not entry.gated
+
+
+@pytest.mark.parametrize("name", list(unreleased()))
+def test_an_encoder_that_is_not_released_says_what_would_have_to_appear(name: str) -> None:
+    absent = unreleased()[name]
+    assert name not in catalogue()
+    with pytest.raises(EncoderError, match="not released") as caught:
+        find_entry(absent.name)
+    assert "would have to appear" in caught.value.remedy
+    expected = absent.entry()
+    if expected is not None:
+        assert find_entry(name, has_weights=True) == expected
+        assert (expected.id, expected.hub, expected.native_mpp) == (name, None, ())

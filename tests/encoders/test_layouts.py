@@ -401,3 +401,23 @@ def test_positions_on_their_own_grid_are_left_alone() -> None:
     assert on_grid(position, 5) is position
     assert on_grid(position, 9).shape == (1, 1 + 81, 8)
     assert torch.equal(on_grid(position, 9)[:, :1], position[:, :1])
+
+
+def test_a_checkpoint_of_an_encoder_that_is_not_released_yet(
+    tiles: np.ndarray, tmp_path: Path
+) -> None:
+    """DaX today: DINOv3's names, its own numbers, tiles of any size."""
+    from napari_scalescope.encoders import catalogue as entries
+    from napari_scalescope.encoders import find_entry
+
+    entry = find_entry("DaX", has_weights=True)
+    assert entry.arch == entries()["dinov3-l"].arch
+    small = entry.model_copy(update={"args": {**entry.args, "depth": 2}})
+    trunk = scattered(build_real(small)["trunk"])
+    state = renamed(trunk.state_dict(), (r"^reg_token$", "storage_tokens"))
+    state = renamed(state, (r"\.gamma_([12])$", r".ls\1.gamma"))
+    encoder = encoder_of(small, state)
+    for px in (224, 256, 320):
+        coded = encoder.encode(np.resize(tiles, (1, px, px, 3)))
+        assert coded.patch_tokens.shape == (1, px // 16, px // 16, 1024)
+        assert np.isfinite(coded.embedding).all()

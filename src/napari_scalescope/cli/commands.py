@@ -246,49 +246,22 @@ def embed(
 
 
 @app.command()
-def encoders(as_json: AsJson = False) -> None:
+def encoders(
+    as_json: AsJson = False,
+    markdown: Annotated[bool, typer.Option(help="Print the page of the docs.")] = False,
+) -> None:
     """List the encoders, and which of them can be used on this machine now."""
-    from ..encoders import availability, catalogue
     from ..settings import Settings
+    from . import encoder_list
 
     folder = Settings().encoder_folder
-    rows: list[dict[str, Any]] = [
-        {
-            "id": e.id,
-            "name": e.name,
-            "state": availability(e, folder),
-            "parameters_m": e.parameters_m,
-            "dim": e.dim,
-            "tile_px": e.input_px,
-            "native_mpp": list(e.native_mpp),
-            "embedding": e.embedding,
-            "licence": e.licence,
-            "commercial": e.commercial,
-            "gated": e.gated,
-            "hub": e.hub,
-        }
-        for e in catalogue().values()
-    ]
     if as_json:
-        _print_json({"encoder_folder": str(folder), "encoders": rows})
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("id", "M params", "D", "µm/px", "licence", "now", box=None)
-    for r in rows:
-        table.add_row(
-            r["id"],
-            f"{r['parameters_m']:.0f}",
-            str(r["dim"]),
-            ", ".join(f"{m:g}" for m in sorted(r["native_mpp"])) or "–",
-            r["licence"],
-            r["state"],
-        )
-    # A pipe has no width: nothing is cut off or wrapped for a reader that is a program.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(table)
-    console.print(f"Weights are looked for in {folder} and in the hub's cache.")
+        known, missing = encoder_list.rows(folder), encoder_list.missing_rows()
+        _print_json({"encoder_folder": str(folder), "encoders": known, "not_released": missing})
+    elif markdown:
+        typer.echo(encoder_list.markdown(), nl=False)
+    else:
+        encoder_list.print_table(folder)
 
 
 # --- pretrain ---------------------------------------------------------------------------------

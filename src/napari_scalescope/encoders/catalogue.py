@@ -71,6 +71,7 @@ class Entry(BaseModel):
     commercial: bool | None
     gated: bool
     paper: str = ""
+    sources: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Entry:
@@ -103,26 +104,67 @@ class Entry(BaseModel):
         return self.input_px // self.patch_px
 
 
+class Unreleased(BaseModel):
+    """An encoder that is known but not public, and what would have to appear for it to load."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    name: str
+    makers: str
+    why: str
+    needs: str
+    like: str | None = None
+    paper: str = ""
+
+    def entry(self) -> Entry | None:
+        """What a checkpoint of it is expected to be, None where that is not known."""
+        if self.like is None:
+            return None
+        gone = {"hub": None, "sources": (), "gated": False, "commercial": None, "native_mpp": ()}
+        own = {"id": self.id, "name": self.name, "paper": self.paper, "licence": "its makers'"}
+        return catalogue()[self.like].model_copy(update={**gone, **own})
+
+
 @cache
 def catalogue() -> dict[str, Entry]:
     """Every encoder by its id, in the order of the file."""
-    import yaml
-
-    text = files(__package__).joinpath("catalogue.yaml").read_text(encoding="utf-8")
-    entries = [Entry.model_validate(item) for item in yaml.safe_load(text)]
+    entries = [Entry.model_validate(item) for item in _read("catalogue.yaml")]
     by_id = {entry.id: entry for entry in entries}
     if len(by_id) != len(entries):
         raise ValueError("catalogue.yaml names an encoder twice")
     return by_id
 
 
-def find_entry(name: str) -> Entry:
+@cache
+def unreleased() -> dict[str, Unreleased]:
+    """Every encoder whose weights are not public, by its id."""
+    return {item["id"]: Unreleased.model_validate(item) for item in _read("unreleased.yaml")}
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    import yaml
+
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    found: list[dict[str, Any]] = yaml.safe_load(text)
+    return found
+
+
+def find_entry(name: str, *, has_weights: bool = False) -> Entry:
     """The entry of an encoder by its id, or by its name in any case.
+
+    Parameters
+    ----------
+    name : str
+    has_weights : bool
+        Whether there is a checkpoint at hand: then one that is not released is taken for what its
+        makers' papers let expect.
 
     Raises
     ------
     EncoderError
-        If there is none; the text suggests the closest ids.
+        If there is none; the text suggests the closest ids. If it is not released; the text says
+        what is missing.
     """
     import difflib
 
@@ -132,6 +174,15 @@ def find_entry(name: str) -> Entry:
     for entry in known.values():
         if entry.name.casefold() == name.casefold():
             return entry
-    close = difflib.get_close_matches(name.casefold(), known, n=3, cutoff=0.5)
+    for absent in unreleased().values():
+        if name.casefold() in (absent.id, absent.name.casefold()):
+            expected = absent.entry()
+            if expected is not None and has_weights:
+                return expected
+            raise EncoderError(
+                f"{absent.name} is not released. {absent.why}",
+                f"What would have to appear: {absent.needs[0].lower()}{absent.needs[1:]}",
+            )
+    close = difflib.get_close_matches(name.casefold(), [*known, *unreleased()], n=3, cutoff=0.5)
     hint = f"Did you mean {' or '.join(close)}?" if close else "`scalescope encoders` lists them."
     raise EncoderError(f"There is no encoder named {name!r}.", hint)

@@ -320,7 +320,7 @@ def load_encoder(
     """
     from ..settings import Settings
 
-    entry = find_entry(name)
+    entry = find_entry(name, has_weights=weights is not None)
     device = pick_device(device)
     precision = pick_precision(precision, device, entry)
     if entry.seed is not None and weights is None:

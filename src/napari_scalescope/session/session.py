@@ -135,7 +135,7 @@ class Session:
 
     def choose_encoder(self, name: str, weights: str | Path | None = None) -> None:
         """Encode with this encoder from now on. It is loaded when it is first needed."""
-        entry = find_entry(name)
+        entry = find_entry(name, has_weights=weights is not None)
         self._engine.stop()
         self._resources.choose_encoder(entry, Path(weights) if weights is not None else None)
         if self.look.head is not None and self.look.head >= entry.heads:
