@@ -199,6 +199,47 @@ def test_the_docs_list_the_encoders_of_the_catalogue(run: Callable[..., Any]) ->
     assert page.read_text(encoding="utf-8") == made, "`scalescope encoders --markdown` makes it"
 
 
+@pytest.fixture
+def got(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+    """Encoders that were downloaded, by a hub that has them all."""
+    from napari_scalescope.cli import downloading
+
+    ids: list[str] = []
+
+    def download(entry: Any, report: Any = None) -> Path:
+        ids.append(entry.id)
+        if report is not None:
+            report(3, 0)
+            report(7, 7)
+        path = tmp_path / "model.safetensors"
+        path.write_bytes(b"weights")
+        return path
+
+    monkeypatch.setattr(downloading, "download", download)
+    return ids
+
+
+def test_download_asks_for_the_licence_first(run: Callable[..., Any], got: list[str]) -> None:
+    asked = CliRunner().invoke(app, ["download", "uni2-h"], input="n\n")
+    assert asked.exit_code == 1
+    assert "CC-BY-NC-ND-4.0. Its licence does not allow commercial use" in asked.stderr
+    refused = run("download", "uni2-h", "--json")
+    assert refused.exit_code == 1
+    assert "--accept-licence" in only_json(refused)["remedy"]
+    assert got == []
+    assert CliRunner().invoke(app, ["download", "uni2-h"], input="y\n").exit_code == 0
+    assert run("download", "uni2-h", "--accept-licence").exit_code == 0
+    assert got == ["uni2-h", "uni2-h"]
+
+
+def test_download_says_where_the_weights_are(run: Callable[..., Any], got: list[str]) -> None:
+    answer = only_json(run("download", "quiltnet-b-16", "--json"))
+    assert Path(answer["path"]).read_bytes() == b"weights"
+    assert len(answer["sha256"]) == 64
+    assert "sha256" in run("download", "quiltnet-b-16").stdout
+    assert run("download", "dax").exit_code == 1
+
+
 def test_doctor(run: Callable[..., Any]) -> None:
     result = run("doctor", "--json")
     report = only_json(result)
@@ -257,7 +298,7 @@ def test_display(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_help_of_every_verb(run: Callable[..., Any]) -> None:
-    for verb in ("demo", "info", "embed", "encoders", "doctor"):
+    for verb in ("demo", "info", "embed", "encoders", "download", "doctor"):
         result = run(verb, "--help")
         assert result.exit_code == 0
     assert commands.app.info.name == "scalescope"

@@ -91,7 +91,8 @@ def test_no_weights_says_where_to_get_them_and_where_to_put_them(tmp_path: Path)
         load_encoder("uni2-h", folder=tmp_path)
     text = str(caught.value)
     assert "MahmoodLab/UNI2-h" in text
-    assert "accepting its licence" in text
+    assert "Accept its licence" in text
+    assert "scalescope download uni2-h" in text
     assert str(tmp_path / "uni2-h.safetensors") in text
     assert availability(catalogue()["uni2-h"], tmp_path) == "needs a licence"
     assert availability(catalogue()[NAME], tmp_path) == "needs its weights"
@@ -118,7 +119,7 @@ def test_weights_that_do_not_fit_are_refused(
     elif damage == "extra":
         wrong["blocks.0.ls1.gamma"] = wrong["norm.bias"].clone()
     else:
-        wrong["pos_embed"] = wrong["pos_embed"][:, :50].clone()
+        wrong["pos_embed"] = wrong["pos_embed"][:, :51].clone()
     save_file(wrong, tmp_path / "w.safetensors")
     with pytest.raises(EncoderError) as caught:
         load_encoder(NAME, weights=tmp_path / "w.safetensors")

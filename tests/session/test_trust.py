@@ -33,6 +33,15 @@ def test_resolution_used_against_resolution_trained(name: str, mpp: float, doubt
     assert remarks[about[0]] is doubtful
 
 
+def test_an_encoder_of_photographs_is_told_from_one_of_unsaid_resolution() -> None:
+    slide = memory_slide(smooth_picture(300, 300))
+    told = {n: trust(slide, catalogue()[n], None, 0.5)[0] for n in ("dinov2-s", "plip")}
+    assert told["dinov2-s"].doubtful
+    assert "photographs" in told["dinov2-s"].text
+    assert not told["plip"].doubtful
+    assert "do not say" in told["plip"].text
+
+
 def test_resampling_is_named() -> None:
     assert "Read from level 0 (0.25 µm/px), reduced 2×" in said("uni", 0.5)
     assert "Read from level 1 (1 µm/px)" in said("uni", 1.0)

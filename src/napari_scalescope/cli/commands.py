@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ScaleScopeError
+from ..errors import EncoderError, ScaleScopeError
 
 app = typer.Typer(
     name="scalescope",
@@ -262,6 +262,33 @@ def encoders(
         typer.echo(encoder_list.markdown(), nl=False)
     else:
         encoder_list.print_table(folder)
+
+
+@app.command()
+def download(
+    encoder: Annotated[str, typer.Argument(help="An encoder of `scalescope encoders`.")],
+    accept_licence: Annotated[
+        bool, typer.Option(help="Say yes to its licence without being asked.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Get an encoder's weights from the hub, with HF_TOKEN, HF_ENDPOINT and HF_HOME as usual."""
+    from ..encoders import find_entry
+    from ..encoders.weights import sha256_of_file
+    from . import downloading
+
+    with _errors_in_words(as_json):
+        entry = find_entry(encoder)
+        if not accept_licence and not downloading.agreed(entry, ask=not as_json):
+            raise EncoderError(
+                f"{entry.name} was not downloaded: its licence ({entry.licence}) was not accepted.",
+                "Read it, then say --accept-licence.",
+            )
+        path = downloading.fetch(entry, show=not as_json)
+        if as_json:
+            _print_json({"encoder": entry.id, "path": str(path), "sha256": sha256_of_file(path)})
+        else:
+            typer.echo(f"{entry.name} is at {path}\nsha256 {sha256_of_file(path)}")
 
 
 # --- pretrain ---------------------------------------------------------------------------------

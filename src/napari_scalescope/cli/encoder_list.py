@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
             "dim": e.dim,
             "tile_px": e.input_px,
             "native_mpp": list(e.native_mpp),
+            "trained_on": e.trained_on,
             "embedding": e.embedding,
             "shows": e.shows,
             "licence": e.licence,
@@ -47,7 +48,7 @@ def print_table(folder: Path) -> None:
 
     table = Table("id", "M params", "D", "µm/px", "licence", "now", box=None)
     for r in rows(folder):
-        mpp = _mpp(r["native_mpp"]) or "–"
+        mpp = _mpp(r["native_mpp"], r["trained_on"])
         table.add_row(
             r["id"], f"{r['parameters_m']:.0f}", str(r["dim"]), mpp, r["licence"], r["state"]
         )
@@ -103,7 +104,7 @@ def _cells(e: Entry) -> Iterator[str]:
     yield f"{e.patch_px} px"
     yield {"head": f"its {(e.head or '').replace('-', ' ')}"}.get(e.embedding, e.embedding)
     yield str(e.dim)
-    yield _mpp(e.native_mpp)
+    yield _mpp(e.native_mpp, e.trained_on)
     yield e.shows
     if e.seed is not None:
         yield "random"
@@ -116,5 +117,7 @@ def _cells(e: Entry) -> Iterator[str]:
     yield {True: "yes", False: "no", None: "?"}[e.commercial]
 
 
-def _mpp(native: tuple[float, ...] | list[float]) -> str:
-    return ", ".join(f"{m:g}" for m in sorted(native))
+def _mpp(native: Sequence[float], trained_on: str) -> str:
+    if native:
+        return ", ".join(f"{m:g}" for m in sorted(native))
+    return "not said" if trained_on == "tissue" else trained_on

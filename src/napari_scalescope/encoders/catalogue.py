@@ -67,6 +67,7 @@ class Entry(BaseModel):
     tokens: PrefixTokens
     parameters_m: float
     native_mpp: tuple[float, ...]
+    trained_on: Literal["tissue", "photographs", "nothing"] = "tissue"
     licence: str
     commercial: bool | None
     gated: bool
@@ -84,6 +85,8 @@ class Entry(BaseModel):
             raise ValueError(f"{self.id}: {self.embedding} of a network without a class token")
         if self.input_px % self.patch_px:
             raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
+        if (self.seed is not None) != (self.trained_on == "nothing"):
+            raise ValueError(f"{self.id}: seed {self.seed}, trained on {self.trained_on}")
         if self.seed is None and not self.files and self.packaged is None:
             raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
         return self
@@ -91,7 +94,7 @@ class Entry(BaseModel):
     @property
     def trained(self) -> bool:
         """False for random weights, which must be labelled as such wherever they show."""
-        return self.seed is None
+        return self.trained_on != "nothing"
 
     @property
     def shows(self) -> Literal["attention", "feature norm"]:

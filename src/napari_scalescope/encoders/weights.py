@@ -70,13 +70,23 @@ def require_weights(entry: Entry, folder: Path | None, given: Path | None = None
     found = find_weights(entry, folder)
     if found is not None:
         return found
-    where = f"https://huggingface.co/{entry.hub}" if entry.hub else "its makers"
-    accept = ", after accepting its licence there," if entry.gated else ""
-    place = f"{folder / entry.id}{SUFFIXES[0]}" if folder else "the encoder folder of the settings"
+    name = entry.files[0]
+    accept = (
+        f"Accept its licence at https://huggingface.co/{entry.hub}, then run"
+        if entry.gated
+        else "Run"
+    )
+    get = (
+        f"{accept} `scalescope download {entry.id}`" if entry.hub else f"Get {name} from its makers"
+    )
+    place = (
+        f"{folder / entry.id}{Path(name).suffix}"
+        if folder
+        else "the encoder folder of the settings"
+    )
     raise EncoderError(
         f"{entry.name} is known but its weights are not on this machine.",
-        f"Get {entry.files[0]} from {where}{accept} and put it at {place}, "
-        "or choose the file with Local weights….",
+        f"{get}; or put {name} at {place}, or choose the file with Local weights….",
     )
 
 

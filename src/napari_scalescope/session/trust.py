@@ -40,8 +40,10 @@ def trust(slide: Slide, entry: Entry, encoder: Encoder | None, mpp: float) -> li
 def _training(entry: Entry, mpp: float) -> list[Remark]:
     if not entry.trained:
         return [Remark("Untrained: random weights, the maps say nothing about tissue", True)]
-    if not entry.native_mpp:
+    if entry.trained_on == "photographs":
         return [Remark("Trained on photographs, not on tissue", True)]
+    if not entry.native_mpp:
+        return [Remark(f"Seen at {mpp:.3g} µm/px; its makers do not say at which it was trained")]
     nearest = min(entry.native_mpp, key=lambda m: max(m / mpp, mpp / m))
     trained = ", ".join(f"{m:g}" for m in sorted(entry.native_mpp))
     factor = max(nearest / mpp, mpp / nearest)

@@ -81,15 +81,7 @@ class EncoderChooser(Section):
         index = self._box.findData(entry.id)
         if index >= 0:
             self._box.setCurrentIndex(index)
-        trained = (
-            "random weights"
-            if not entry.trained
-            else (
-                "trained at " + ", ".join(f"{m:g}" for m in sorted(entry.native_mpp)) + " µm/px"
-                if entry.native_mpp
-                else "trained on photographs"
-            )
-        )
+        trained = _training(entry)
         use = "" if entry.commercial is not False else ", not for commercial use"
         self._facts.say(f"{entry.parameters_m:.3g} M parameters · {trained} · {entry.licence}{use}")
         state = availability(entry, self._folder)
@@ -117,3 +109,11 @@ class EncoderChooser(Section):
         )
         if path:
             self.chosen.emit(name, Path(path))
+
+
+def _training(entry: Entry) -> str:
+    if not entry.trained:
+        return "random weights"
+    if not entry.native_mpp:
+        return f"trained on {entry.trained_on}"
+    return f"trained at {', '.join(f'{m:g}' for m in sorted(entry.native_mpp))} µm/px"
