@@ -9,14 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QPushButton, QSlider, QToolButton
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QMessageBox,
+    QPushButton,
+    QSlider,
+    QToolButton,
+)
 
 from napari_scalescope.analysis import TileMap
 from napari_scalescope.analysis.tile_map import MapClass
 from napari_scalescope.embeddings import Progress
 from napari_scalescope.encoders import catalogue
+from napari_scalescope.errors import EncoderError
 from napari_scalescope.geometry import Placement
 from napari_scalescope.session import FOLLOW, Look, Remark, Status
+from napari_scalescope.session.downloads import Download
 from napari_scalescope.widgets.encoder_chooser import EncoderChooser
 from napari_scalescope.widgets.encoding_panel import EncodingPanel
 from napari_scalescope.widgets.overlay_panel import OverlayPanel
@@ -135,6 +145,51 @@ def test_local_weights(
     with qtbot.waitSignal(chooser.chosen) as heard:
         button(chooser, "Local weights…").click()
     assert heard.args == ["uni", Path(chosen)]
+
+
+def test_a_download_is_asked_for_after_the_licence_was_seen(
+    shown: Any, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chooser = shown(EncoderChooser(tmp_path))
+    answer, asked = QMessageBox.StandardButton.No, []
+
+    def question(_parent: Any, _title: str, text: str) -> Any:
+        asked.append(text)
+        return answer
+
+    monkeypatch.setattr(QMessageBox, "question", question)
+    chooser.show_entry(catalogue()["uni2-h"], loaded=False)
+    with qtbot.assertNotEmitted(chooser.download_requested):
+        button(chooser, "Download…").click()
+    assert "CC-BY-NC-ND-4.0. It is not for commercial use." in asked[0]
+    answer = QMessageBox.StandardButton.Yes
+    with qtbot.waitSignal(chooser.download_requested) as heard:
+        button(chooser, "Download…").click()
+    assert heard.args == [catalogue()["uni2-h"]]
+    chooser.show_entry(catalogue()["quiltnet-b-16"], loaded=False)
+    with qtbot.waitSignal(chooser.download_requested):
+        button(chooser, "Download…").click()
+    assert len(asked) == 2  # everybody may use it: nothing is asked
+    for name, loaded in (("builtin", True), ("ctranspath", False), ("uni2-h", True)):
+        chooser.show_entry(catalogue()[name], loaded=loaded)
+        assert not button(chooser, "Download…").isVisible()
+
+
+def test_a_download_can_be_watched_stopped_and_fail(shown: Any, tmp_path: Path, qtbot: Any) -> None:
+    chooser = shown(EncoderChooser(tmp_path))
+    entry = catalogue()["quiltnet-b-16"]
+    chooser.show_entry(entry, loaded=False)
+    chooser.show_download(Download(entry, done=30_000_000, total=120_000_000))
+    assert "25% of 120 MB" in texts(chooser)
+    with qtbot.waitSignal(chooser.stop_requested):
+        button(chooser, "Stop the download").click()
+    error = EncoderError("The disk is full.", "Make room.")
+    chooser.show_download(Download(entry, "failed", error=error))
+    assert "The disk is full. Make room." in texts(chooser)
+    assert button(chooser, "Download…").isVisible()
+    with qtbot.waitSignal(chooser.chosen) as heard:
+        chooser.show_download(Download(entry, "finished"))
+    assert heard.args == ["quiltnet-b-16", None]
 
 
 # --- encoding ---

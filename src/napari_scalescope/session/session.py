@@ -20,6 +20,7 @@ from ..settings import Settings
 from ..slides import Slide, TissueMask, open_slide
 from ..slides.remembered import remember
 from ..worker import NewestOnly
+from .downloads import Downloads
 from .findings import Findings
 from .jobs import slide_job, view_job
 from .overlays import needs
@@ -69,6 +70,7 @@ class Session:
             lambda text: self._say(Status(text, busy=True)),
             self.encoder_changed.emit,
         )
+        self.downloads = Downloads()
         self._engine = Engine()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
@@ -336,6 +338,7 @@ class Session:
 
     def close(self) -> None:
         """Stop the threads and put everything encoded in its final place."""
+        self.downloads.stop()
         self._engine.close()
         self._findings.close()
         self._analysis.close()

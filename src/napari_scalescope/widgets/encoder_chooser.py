@@ -6,10 +6,18 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItem, QStandardItemModel
-from qtpy.QtWidgets import QComboBox, QCompleter, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import (
+    QComboBox,
+    QCompleter,
+    QFileDialog,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+)
 
 from ..encoders import Entry, availability, catalogue
 from ..encoders.weights import SUFFIXES, Availability
+from ..session.downloads import Download
 from .parts import Choice, Section, Words
 
 #: Headings of the list, in the order they stand.
@@ -19,6 +27,11 @@ GROUPS: dict[Availability, str] = {
     "needs its weights": "Needs its weights file",
     "needs a licence": "Needs an accepted licence and its weights file",
 }
+
+
+#: States in which the hub may help.
+LACKING: tuple[Availability, ...] = ("needs its weights", "needs a licence")
+GET, STOP = "Download…", "Stop the download"
 
 
 class EncoderChooser(Section):
@@ -32,6 +45,9 @@ class EncoderChooser(Section):
 
     chosen = Signal(str, object)
     """(id, Path or None): the user chose an encoder, perhaps with a weights file."""
+    download_requested = Signal(object)
+    """(Entry): the user wants its weights from the hub, and has seen its licence."""
+    stop_requested = Signal()
 
     def __init__(self, folder: Path) -> None:
         super().__init__("Encoder")
@@ -52,9 +68,15 @@ class EncoderChooser(Section):
         row.addWidget(self._local)
         self._facts = Words()
         self._reason = Words()
+        self._get = QPushButton(GET)
+        self._get.clicked.connect(self._on_get)
+        self._entry: Entry | None = None
+        self._loaded = False
+        self._download: Download | None = None
         self.body.addLayout(row)
         self.body.addWidget(self._facts)
         self.body.addWidget(self._reason)
+        self.body.addWidget(self._get)
         self._box.activated.connect(self._on_activated)
 
     def _fill(self) -> None:
@@ -84,15 +106,61 @@ class EncoderChooser(Section):
         trained = _training(entry)
         use = "" if entry.commercial is not False else ", not for commercial use"
         self._facts.say(f"{entry.parameters_m:.3g} M parameters · {trained} · {entry.licence}{use}")
+        self._entry, self._loaded = entry, loaded
         state = availability(entry, self._folder)
+        self._get.setVisible(state in LACKING and entry.hub is not None and not loaded)
         if loaded or state == "on this machine":
             self._reason.say("")
         elif state == "built in":
             self._reason.say(entry.summary, doubtful=not entry.trained)
         else:
+            where = "" if entry.hub is None else ", or download it"
             self._reason.say(
-                f"{GROUPS[state]}: choose the file with Local weights….", doubtful=True
+                f"{GROUPS[state]}: choose the file with Local weights…{where}.", doubtful=True
             )
+        self._show_progress()
+
+    def show_download(self, download: Download) -> None:
+        """Show how far the weights on their way have come."""
+        self._download = download
+        if download.state == "finished":
+            self._fill()
+            if self._entry is not None and self._entry.id == download.entry.id:
+                self.chosen.emit(download.entry.id, None)
+                return
+        if self._entry is not None:
+            self.show_entry(self._entry, self._loaded)
+
+    def _show_progress(self) -> None:
+        """What is said and offered while weights are on their way, and after they did not come."""
+        now = self._download
+        running = now is not None and now.state == "running"
+        self._get.setText(STOP if running else GET)
+        if now is None or self._entry is None:
+            return
+        mine = now.entry.id == self._entry.id
+        if running:
+            self._get.setVisible(True)
+            share = f"{now.done / now.total:.0%} of {now.total / 1e6:,.0f} MB" if now.total else "…"
+            self._reason.say(f"Downloading {now.entry.name}: {share}")
+        elif mine and now.error is not None:
+            self._reason.say(str(now.error), doubtful=True)
+
+    def _on_get(self) -> None:
+        if self._get.text() == STOP:
+            self.stop_requested.emit()
+        elif self._entry is not None and self._agreed(self._entry):
+            self.download_requested.emit(self._entry)
+
+    def _agreed(self, entry: Entry) -> bool:
+        """Whether the user has been told what the licence asks, and goes on."""
+        if entry.commercial and not entry.gated:
+            return True
+        said = "" if entry.commercial else "It is not for commercial use. "
+        gate = "Its makers want it accepted on its page first. " if entry.gated else ""
+        question = f"{entry.name} is licensed under {entry.licence}. {said}{gate}Go on?"
+        yes = QMessageBox.StandardButton.Yes
+        return QMessageBox.question(self, "Licence", question) == yes
 
     def _on_activated(self, index: int) -> None:
         name = self._box.itemData(index, Qt.ItemDataRole.UserRole)

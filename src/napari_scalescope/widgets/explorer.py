@@ -83,6 +83,8 @@ class Explorer(QScrollArea):
         hub, session = self._hub, self._hub.session
         self.slide_card.mpp_set.connect(self._on_mpp_set)
         self.encoder_chooser.chosen.connect(session.choose_encoder)
+        self.encoder_chooser.download_requested.connect(session.downloads.start)
+        self.encoder_chooser.stop_requested.connect(session.downloads.stop)
         self.encoding.scale_chosen.connect(session.choose_scale)
         self.encoding.live_toggled.connect(hub.set_wanted_live)
         self.encoding.slide_requested.connect(session.encode_slide)
@@ -95,6 +97,7 @@ class Explorer(QScrollArea):
         hub.failed.connect(self._show_error)
         hub.main.on(session.slide_changed, self._show_slide, self)
         hub.main.on(session.encoder_changed, self._show_encoder, self)
+        hub.main.on(session.downloads.changed, self.encoder_chooser.show_download, self)
         hub.main.on(session.view_changed, self._show_scale, self)
         hub.main.on(session.look_changed, self._show_look, self)
         hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
