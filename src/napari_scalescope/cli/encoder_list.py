@@ -55,9 +55,10 @@ def print_table(folder: Path) -> None:
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
     console.print(f"Weights are looked for in {folder} and in the hub's cache.")
-    console.print("\nNot released:")
+    console.print("`scalescope download ID` gets them from the hub.")
+    console.print("\nNot released, and what would have to appear:")
     for u in unreleased().values():
-        console.print(f"{u.id}: {u.why} {u.needs}", highlight=False)
+        console.print(f"{u.id}: {u.why} → {u.needs}", highlight=False)
 
 
 def markdown() -> str:
