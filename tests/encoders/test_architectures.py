@@ -109,6 +109,17 @@ def test_cls_and_mean_leaves_registers_out(rng: np.random.Generator) -> None:
     )
 
 
+def test_the_mean_is_not_rounded_to_half_precision(rng: np.random.Generator) -> None:
+    import torch
+
+    reference = small_encoder(catalogue()["virchow2"])
+    network = reference._network.to(torch.bfloat16)
+    encoder = Encoder(reference.entry, network, "cpu", "bf16", "0" * 64)
+    coded = encoder.encode(tiles_for(encoder.entry, 1, rng))
+    mean = coded.patch_tokens[0].reshape(-1, 1280).mean(0)
+    np.testing.assert_allclose(coded.embedding[0, 1280:], mean, atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["uni2-h", "h-optimus-0", "builtin"])
 def test_an_embedding_of_other_blocks_is_timms_own_intermediate_output(
     name: str, rng: np.random.Generator

@@ -170,6 +170,9 @@ def test_a_download_is_asked_for_after_the_licence_was_seen(
     with qtbot.waitSignal(chooser.download_requested):
         button(chooser, "Download…").click()
     assert len(asked) == 2  # everybody may use it: nothing is asked
+    chooser.show_entry(catalogue()["dinov3-s"], loaded=False)
+    button(chooser, "Download…").click()
+    assert "must be read" in asked[2]  # nobody said that it is not for commercial use
     for name, loaded in (("builtin", True), ("ctranspath", False), ("uni2-h", True)):
         chooser.show_entry(catalogue()[name], loaded=loaded)
         assert not button(chooser, "Download…").isVisible()

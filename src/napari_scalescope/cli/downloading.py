@@ -12,7 +12,7 @@ from ..encoders.hub import download
 
 def agreed(entry: Entry, ask: bool) -> bool:
     """Whether the licence lets anybody use it, or the user says yes to what it asks."""
-    if entry.commercial and not entry.gated:
+    if not entry.asks:
         return True
     if not ask:
         return False

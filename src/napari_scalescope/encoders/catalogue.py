@@ -102,6 +102,11 @@ class Entry(BaseModel):
         return "attention" if self.tokens.cls else "feature norm"
 
     @property
+    def asks(self) -> bool:
+        """Whether its licence asks something of who uses it: a form, or what not to use it for."""
+        return self.gated or not self.commercial
+
+    @property
     def grid(self) -> int:
         """Patch tokens along one side of a tile of the usual size."""
         return self.input_px // self.patch_px

@@ -241,7 +241,9 @@ class Encoder:
             parts.append(norm(tokens[blocks.cls][:, 0]))
         if entry.embedding in ("mean", "cls+mean"):
             mean = tokens[blocks.mean][:, prefix:].float().mean(1)
-            parts.append(norm(mean.to(self._dtype)).float())
+            # A mean is exact in float32: it is rounded only for a norm that comes after it.
+            is_last = isinstance(norm, torch.nn.Identity)
+            parts.append(mean if is_last else norm(mean.to(self._dtype)))
         if entry.embedding == "head":
             parts.append(self._network["head"](tokens[LAST]))
         patch = norm(tokens[LAST])[:, prefix:].unflatten(1, (side, side))

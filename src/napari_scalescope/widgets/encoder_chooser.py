@@ -154,9 +154,13 @@ class EncoderChooser(Section):
 
     def _agreed(self, entry: Entry) -> bool:
         """Whether the user has been told what the licence asks, and goes on."""
-        if entry.commercial and not entry.gated:
+        if not entry.asks:
             return True
-        said = "" if entry.commercial else "It is not for commercial use. "
+        said = {
+            True: "",
+            False: "It is not for commercial use. ",
+            None: "Whether it may be used commercially must be read there. ",
+        }[entry.commercial]
         gate = "Its makers want it accepted on its page first. " if entry.gated else ""
         question = f"{entry.name} is licensed under {entry.licence}. {said}{gate}Go on?"
         yes = QMessageBox.StandardButton.Yes
