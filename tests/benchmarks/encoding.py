@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from napari_scalescope.encoders import Encoder, find_entry
-from napari_scalescope.encoders.encoder import pick_device, pick_precision
+from napari_scalescope.encoders.encoder import dtype_of, pick_device, pick_precision
 from napari_scalescope.encoders.network import untrained
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import open_slide
@@ -45,8 +45,7 @@ def tiles(n: int) -> np.ndarray:
 def encoder_of(size: str, device: str, precision: Any) -> Encoder:
     entry = find_entry(ENTRIES[size])
     network, digest = untrained(entry, 0)
-    kinds = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
-    network = network.to(device=device, dtype=kinds[precision]).eval()
+    network = network.to(device=device, dtype=dtype_of(precision)).eval()
     return Encoder(entry, network, device, precision, digest)
 
 

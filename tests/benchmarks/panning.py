@@ -199,6 +199,17 @@ def bare(viewer: Any, size_um: tuple[float, float]) -> float:
     return statistics.median(b for steps in found.values() for b in steps["block"])
 
 
+def tours(
+    viewer: Any, idle: Callable[[], bool], size_um: tuple[float, float]
+) -> dict[str, dict[str, dict[str, list[float]]]]:
+    """The tour in a hurry, with patience, and looking at what is painted."""
+    return {
+        "quick": drive(viewer, idle, size_um, 0.15),
+        "patient": drive(viewer, idle, size_um, 20),
+        "looked at": drive(viewer, idle, size_um, 0.3, True),
+    }
+
+
 def plain_levels() -> list[Any]:
     """Levels of ×2 as arrays that are all there: one row of pixels, seen again and again."""
     w, h = SIZE
@@ -216,9 +227,7 @@ def measure_plain(viewer: Any) -> dict[str, Any]:
     )
     turn()
     found["opened"] = (time.perf_counter() - began) * 1000
-    found["quick"] = drive(viewer, lambda: True, size_um, 0.15)
-    found["patient"] = drive(viewer, lambda: True, size_um, 20)
-    found["looked at"] = drive(viewer, lambda: True, size_um, 0.3, True)
+    found |= tours(viewer, lambda: True, size_um)
     viewer.layers.remove(layer)
     return found
 
@@ -238,9 +247,7 @@ def measure(viewer: Any, slide: Slide, minutes: float, picture: Path | None) -> 
     def sharp() -> bool:
         return keeper.sharp
 
-    found["quick"] = drive(viewer, sharp, size_um, 0.15)
-    found["patient"] = drive(viewer, sharp, size_um, 20)
-    found["looked at"] = drive(viewer, sharp, size_um, 0.3, True)
+    found |= tours(viewer, sharp, size_um)
     if picture is not None:
         unpainted(viewer, size_um, picture)
     found["memory"] = []

@@ -170,14 +170,12 @@ def test_open_clip(tiles: np.ndarray, name: str, quick: bool) -> None:
 
 def test_open_clip_around_a_timm_model(tiles: np.ndarray) -> None:
     """As QuiltNet-B-16-PMB was saved."""
-    open_clip = pytest.importorskip("open_clip")
     entry = narrow("quiltnet-b-16-pmb")
     trunk = scattered(build_real(entry)["trunk"])
     head = scattered(torch.nn.Linear(WIDTH, entry.dim, bias=False))
     state = {f"visual.trunk.{k}": v for k, v in trunk.state_dict().items()}
     state |= {"visual.head.proj.weight": head.weight.detach(), "logit_scale": torch.ones(())}
     state |= {"text.transformer.embeddings.word_embeddings.weight": torch.ones(9, 4)}
-    assert open_clip
     coded = encoder_of(entry, state).encode(tiles)
     with torch.inference_mode():
         expected = head(trunk.forward_features(normalised(tiles, entry))[:, 0]).numpy()

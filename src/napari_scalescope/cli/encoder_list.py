@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,9 @@ def print_table(folder: Path) -> None:
     from rich.table import Table
 
     table = Table("id", "M params", "D", "µm/px", "licence", "now", box=None)
-    for r in rows(folder):
-        mpp = _mpp(r["native_mpp"], r["trained_on"])
-        table.add_row(
-            r["id"], f"{r['parameters_m']:.0f}", str(r["dim"]), mpp, r["licence"], r["state"]
-        )
+    for e in catalogue().values():
+        state = availability(e, folder)
+        table.add_row(e.id, f"{e.parameters_m:.0f}", str(e.dim), _mpp(e), e.licence, state)
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
     console.print(f"Weights are looked for in {folder} and in the hub's cache.")
@@ -105,20 +103,18 @@ def _cells(e: Entry) -> Iterator[str]:
     yield f"{e.patch_px} px"
     yield {"head": f"its {(e.head or '').replace('-', ' ')}"}.get(e.embedding, e.embedding)
     yield str(e.dim)
-    yield _mpp(e.native_mpp, e.trained_on)
+    yield _mpp(e)
     yield e.shows
     if e.seed is not None:
         yield "random"
     elif e.packaged is not None:
         yield "come with ScaleScope"
     else:
-        place = f"[{e.hub}](https://huggingface.co/{e.hub})" if e.hub else "from its makers"
+        place = f"[{e.hub}]({e.page})" if e.hub else "from its makers"
         yield place + (", gated" if e.gated else "")
     yield e.licence
     yield {True: "yes", False: "no", None: "?"}[e.commercial]
 
 
-def _mpp(native: Sequence[float], trained_on: str) -> str:
-    if native:
-        return ", ".join(f"{m:g}" for m in sorted(native))
-    return "not said" if trained_on == "tissue" else trained_on
+def _mpp(e: Entry) -> str:
+    return e.native_text or ("not said" if e.trained_on == "tissue" else e.trained_on)

@@ -107,6 +107,16 @@ class Entry(BaseModel):
         return self.gated or not self.commercial
 
     @property
+    def page(self) -> str:
+        """Where it is on the hub."""
+        return f"https://huggingface.co/{self.hub}"
+
+    @property
+    def native_text(self) -> str:
+        """Resolutions it was trained at, finest first, empty where its makers do not say."""
+        return ", ".join(f"{m:g}" for m in sorted(self.native_mpp))
+
+    @property
     def grid(self) -> int:
         """Patch tokens along one side of a tile of the usual size."""
         return self.input_px // self.patch_px

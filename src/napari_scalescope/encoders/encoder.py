@@ -86,6 +86,12 @@ def pick_precision(
     return "fp32"
 
 
+def dtype_of(precision: Precision) -> Any:
+    """The torch type of a precision that was picked."""
+    torch = torch_module()
+    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
+
+
 class Encoder:
     """A loaded encoder. Made by `load_encoder`.
 
@@ -116,9 +122,7 @@ class Encoder:
         self.weights_sha256 = weights_sha256
         self.batch = 64 if device.startswith("cuda") else 8
         self._network = network
-        self._dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[
-            precision
-        ]
+        self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(entry.mean, device=device).reshape(shape) * 255
         self._std = torch.tensor(entry.std, device=device).reshape(shape) * 255
@@ -332,10 +336,8 @@ def load_encoder(
         path = require_weights(entry, home, Path(weights) if weights is not None else None)
         network = filled(entry, read_state(path))
         digest = sha256_of_file(path)
-    torch = torch_module()
-    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
     try:
-        network = network.to(device=device, dtype=dtype).eval()
+        network = network.to(device=device, dtype=dtype_of(precision)).eval()
     except RuntimeError as error:
         raise EncoderError(
             f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'

@@ -18,8 +18,8 @@ from .catalogue import Entry
 #: Told bytes so far and of the whole file, 0 while that is not known.
 Report = Callable[[int, int], None]
 
-_BROKE_OFF = ("RemoteProtocolError", "ReadError", "ReadTimeout", "WriteError")
-_NO_NETWORK = ("ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout")
+_BROKE_OFF = {"RemoteProtocolError", "ReadError", "ReadTimeout", "WriteError"}
+_NO_NETWORK = {"ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout"}
 
 
 def download(entry: Entry, report: Report | None = None, endpoint: str | None = None) -> Path:
@@ -55,9 +55,9 @@ def download(entry: Entry, report: Report | None = None, endpoint: str | None = 
             f"{entry.name} is on no hub.",
             f"Get {' or '.join(entry.files) or 'its weights'} from its makers ({entry.paper}).",
         )
+    bar = _bar(report) if report is not None else None
     for name in entry.files:
         try:
-            bar = _bar(report) if report is not None else None
             return Path(hf_hub_download(entry.hub, name, endpoint=endpoint, tqdm_class=bar))
         except RemoteEntryNotFoundError:
             continue
@@ -98,7 +98,7 @@ def in_words(error: BaseException, entry: Entry) -> EncoderError:
     def first(*kinds: type[BaseException]) -> Any:
         return next((e for e in led if isinstance(e, kinds)), None)
 
-    page = f"https://huggingface.co/{entry.hub}"
+    page = entry.page
     log_in = "log in with `hf auth login`, or set HF_TOKEN"
     gated = first(errors.GatedRepoError)
     if gated is not None:
@@ -138,12 +138,12 @@ def in_words(error: BaseException, entry: Entry) -> EncoderError:
             "Set HF_HOME to a folder that may.",
         )
     names = {type(e).__name__ for e in led}
-    if names & {*_BROKE_OFF} or "Consistency check failed" in " ".join(map(str, led)):
+    if names & _BROKE_OFF or "Consistency check failed" in " ".join(map(str, led)):
         return EncoderError(
             f"The connection broke off while {entry.name} came.",
             "Try again when the network is better.",
         )
-    if names & {*_NO_NETWORK} or first(errors.LocalEntryNotFoundError) is not None:
+    if names & _NO_NETWORK or first(errors.LocalEntryNotFoundError) is not None:
         return EncoderError(
             f"The hub cannot be reached, and {entry.name} is not on this machine.",
             "Check the network (HF_ENDPOINT names a mirror), or choose a file with Local weights….",

@@ -88,8 +88,6 @@ def _mobilenet_rules() -> Rules:
     return tuple(rules)
 
 
-_CLIP_HEADS: Rules = ((r"^(?:.*\.)?visual_projection\.weight$", "head.weight"),)
-
 #: Tried in order.
 LAYOUTS = (
     Layout(
@@ -129,7 +127,7 @@ LAYOUTS = (
             (r"\.self_attn\.out_proj\.", ".attn.proj."),
             (r"\.layer_norm([12])\.", r".norm\1."),
         ),
-        heads=_CLIP_HEADS,
+        heads=((r"^(?:.*\.)?visual_projection\.weight$", "head.weight"),),
     ),
     Layout(
         "open_clip",

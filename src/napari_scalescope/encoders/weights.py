@@ -71,11 +71,7 @@ def require_weights(entry: Entry, folder: Path | None, given: Path | None = None
     if found is not None:
         return found
     name = entry.files[0]
-    accept = (
-        f"Accept its licence at https://huggingface.co/{entry.hub}, then run"
-        if entry.gated
-        else "Run"
-    )
+    accept = f"Accept its licence at {entry.page}, then run" if entry.gated else "Run"
     get = (
         f"{accept} `scalescope download {entry.id}`" if entry.hub else f"Get {name} from its makers"
     )

@@ -45,9 +45,8 @@ def _training(entry: Entry, mpp: float) -> list[Remark]:
     if not entry.native_mpp:
         return [Remark(f"Seen at {mpp:.3g} µm/px; its makers do not say at which it was trained")]
     nearest = min(entry.native_mpp, key=lambda m: max(m / mpp, mpp / m))
-    trained = ", ".join(f"{m:g}" for m in sorted(entry.native_mpp))
     factor = max(nearest / mpp, mpp / nearest)
-    text = f"Seen at {mpp:.3g} µm/px, trained at {trained}"
+    text = f"Seen at {mpp:.3g} µm/px, trained at {entry.native_text}"
     if factor > OFF_SCALE:
         side = "coarser" if mpp > nearest else "finer"
         return [Remark(f"{text}: {factor:.2g}× {side} than it knows", True)]

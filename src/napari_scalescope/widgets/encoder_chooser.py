@@ -81,8 +81,10 @@ class EncoderChooser(Section):
 
     def _fill(self) -> None:
         model = QStandardItemModel(self._box)
+        # Asked once for each: it looks at the disk.
+        states = {e.id: availability(e, self._folder) for e in catalogue().values()}
         for group, title in GROUPS.items():
-            entries = [e for e in catalogue().values() if availability(e, self._folder) == group]
+            entries = [e for e in catalogue().values() if states[e.id] == group]
             if not entries:
                 continue
             heading = QStandardItem(title)
@@ -134,20 +136,23 @@ class EncoderChooser(Section):
     def _show_progress(self) -> None:
         """What is said and offered while weights are on their way, and after they did not come."""
         now = self._download
-        running = now is not None and now.state == "running"
-        self._get.setText(STOP if running else GET)
+        self._get.setText(STOP if self._downloading else GET)
         if now is None or self._entry is None:
             return
         mine = now.entry.id == self._entry.id
-        if running:
+        if self._downloading:
             self._get.setVisible(True)
             share = f"{now.done / now.total:.0%} of {now.total / 1e6:,.0f} MB" if now.total else "…"
             self._reason.say(f"Downloading {now.entry.name}: {share}")
         elif mine and now.error is not None:
             self._reason.say(str(now.error), doubtful=True)
 
+    @property
+    def _downloading(self) -> bool:
+        return self._download is not None and self._download.state == "running"
+
     def _on_get(self) -> None:
-        if self._get.text() == STOP:
+        if self._downloading:
             self.stop_requested.emit()
         elif self._entry is not None and self._agreed(self._entry):
             self.download_requested.emit(self._entry)
@@ -188,4 +193,4 @@ def _training(entry: Entry) -> str:
         return "random weights"
     if not entry.native_mpp:
         return f"trained on {entry.trained_on}"
-    return f"trained at {', '.join(f'{m:g}' for m in sorted(entry.native_mpp))} µm/px"
+    return f"trained at {entry.native_text} µm/px"
