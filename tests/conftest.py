@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from napari_scalescope import settings as settings_module
 from napari_scalescope.slides import remembered
 
 # The same examples every time: a run that fails can be repeated, and one that passed passes.
@@ -32,10 +32,11 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def _remembers_nothing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is set for a slide in a test is kept in a folder of that test."""
+    """What a test says once (resolutions, licences, weights) is kept in a folder of that test."""
     with pytest.MonkeyPatch.context() as patch:
-        file = tmp_path_factory.getbasetemp() / f"resolutions-{uuid4()}.json"
-        patch.setattr(remembered, "_file", lambda: file)
+        folder = tmp_path_factory.mktemp("user")
+        for module in (remembered, settings_module):
+            patch.setattr(module, "user_data_path", lambda _app: folder)
         yield
 
 

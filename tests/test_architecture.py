@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "src" / "napari_scalescope"
 #: From the ground up. What stands in one line may import from the lines above it, and, within a
 #: folder, from its own.
 FLOORS = [
-    {"errors"},
+    {"errors", "remembering"},
     {"geometry", "settings", "worker", "sample"},
     {"regions", "encoders"},
     {"slides"},

@@ -8,7 +8,7 @@ from .analysis import (
     similarity_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
-from .encoders import Encoder, Encoding, load_encoder
+from .encoders import Encoder, Encoding, Tokens, load_encoder, register_encoder
 from .errors import (
     EncoderError,
     ExchangeError,
@@ -47,6 +47,7 @@ __all__ = [
     "TileGrid",
     "TileMap",
     "TissueMask",
+    "Tokens",
     "UnreachableError",
     "attention_map",
     "cluster",
@@ -59,6 +60,7 @@ __all__ = [
     "project",
     "read_regions",
     "read_tiles",
+    "register_encoder",
     "similarity_map",
     "tissue_mask",
 ]

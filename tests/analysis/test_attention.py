@@ -32,7 +32,7 @@ def test_mosaic_at_token_resolution(
 def test_the_legend_names_the_block(
     make_set: Callable[..., EmbeddingSet], halves: np.ndarray, block: int, words: str
 ) -> None:
-    emb = replace(make_set(halves), provenance={"encoder": {"attention_block": block}})
+    emb = replace(make_set(halves), provenance={"encoder": {"attention": block}})
     assert attention_map(emb).legend.startswith(words)
 
 
@@ -40,10 +40,10 @@ def test_an_encoder_without_attention_shows_the_norm_of_its_features(
     make_set: Callable[..., EmbeddingSet], halves: np.ndarray
 ) -> None:
     made = attention_map(
-        replace(make_set(halves), provenance={"encoder": {"shows": "feature norm"}})
+        replace(make_set(halves), provenance={"encoder": {"attention": "feature norm"}})
     )
     assert made.name == "Feature norm"
-    assert "without attention" in made.legend
+    assert "Length of the last features" in made.legend
     assert "CLS" not in made.legend
 
 

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from napari_scalescope.encoders import Encoder, find_entry
-from napari_scalescope.encoders.encoder import dtype_of, pick_device, pick_precision
+from napari_scalescope.encoders.devices import dtype_of, pick_device, pick_precision
 from napari_scalescope.encoders.network import untrained
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import open_slide

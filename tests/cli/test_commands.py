@@ -12,8 +12,7 @@ import pytest
 import tifffile
 from typer.testing import CliRunner
 
-from napari_scalescope.cli import commands, offscreen, whole_slides
-from napari_scalescope.cli.commands import app
+from napari_scalescope.cli import app, commands, offscreen, whole_slides
 from napari_scalescope.errors import ScaleScopeError
 
 from ..embeddings.fake import FakeEncoder
@@ -222,14 +221,37 @@ def got(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 def test_download_asks_for_the_licence_first(run: Callable[..., Any], got: list[str]) -> None:
     asked = CliRunner().invoke(app, ["download", "uni2-h"], input="n\n")
     assert asked.exit_code == 1
-    assert "CC-BY-NC-ND-4.0. Its licence does not allow commercial use" in asked.stderr
+    assert "CC-BY-NC-ND-4.0. It is not for commercial use" in asked.stderr
     refused = run("download", "uni2-h", "--json")
     assert refused.exit_code == 1
     assert "--accept-licence" in only_json(refused)["remedy"]
     assert got == []
     assert CliRunner().invoke(app, ["download", "uni2-h"], input="y\n").exit_code == 0
-    assert run("download", "uni2-h", "--accept-licence").exit_code == 0
-    assert got == ["uni2-h", "uni2-h"]
+    assert run("download", "uni2-h").exit_code == 0  # once is enough
+    assert run("download", "uni", "--accept-licence").exit_code == 0
+    assert got == ["uni2-h", "uni2-h", "uni"]
+
+
+def test_licence(run: Callable[..., Any]) -> None:
+    assert only_json(run("licence", "uni", "--json"))["accepted"] is False
+    said = run("licence", "uni").stdout
+    assert "CC-BY-NC-ND-4.0. It is not for commercial use." in said
+    assert "--accept" in said
+    assert "Accepted." in run("licence", "uni", "--accept").stdout
+    assert only_json(run("licence", "uni", "--json"))["accepted"] is True
+    assert "asks nothing" in run("licence", "quiltnet-b-16").stdout
+    assert run("licence", "nonsense").exit_code == 1
+
+
+def test_what_each_encoder_lacks_is_told(run: Callable[..., Any]) -> None:
+    rows = {r["id"]: r for r in only_json(run("encoders", "--json"))["encoders"]}
+    assert rows["builtin"]["lacks"] == ""
+    assert rows["quiltnet-b-16"]["lacks"] == "its weights (`scalescope download quiltnet-b-16`)"
+    assert "its licence accepted (CC-BY-NC-ND-4.0)" in rows["uni"]["lacks"]
+    checks = {c["name"]: c for c in only_json(run("doctor", "--json"))["checks"]}
+    assert checks["Encoders that run here"]["found"].startswith("builtin, untrained")
+    assert "lacks its licence" in checks["Encoder uni"]["found"]
+    assert "a checkpoint" in checks["Encoder dax"]["found"]
 
 
 def test_download_says_where_the_weights_are(run: Callable[..., Any], got: list[str]) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors import safe_open
 from typer.testing import CliRunner, Result
 
-from napari_scalescope.cli.commands import app
+from napari_scalescope.cli import app
 from napari_scalescope.slides.phantom import phantom
 
 RECIPE = {

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_scalescope.encoders import Encoding, catalogue
-from napari_scalescope.encoders.encoder import EVERYTHING
+from napari_scalescope.encoders.encoding import EVERYTHING
 
 FAKE = catalogue()["untrained"].model_copy(
     update={
@@ -38,6 +38,19 @@ class FakeEncoder:
     @property
     def identity(self) -> dict[str, Any]:
         return {"encoder": self.name, "weights_sha256": self.weights_sha256, "precision": "fp32"}
+
+    map_heads = FAKE.heads
+    depth = 1
+
+    @property
+    def feed(self) -> int:
+        return self.batch
+
+    def looking(self, _source: object) -> FakeEncoder:
+        return self
+
+    def shares_network(self, other: object) -> bool:
+        return other is self
 
     def grid(self, tile_px: int) -> int:
         return tile_px // 16

@@ -94,6 +94,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     import torch
 
     encoder = load_encoder("untrained", device="cpu", precision="fp32")
+    encoder.batch = 8
     expected = encoder.encode(tiles)
     forward = encoder._forward
 
@@ -135,19 +136,37 @@ def test_identity_changes_with_whatever_changes_a_vector(untrained: Encoder) -> 
     assert set(untrained.identity) >= {"weights_sha256", "precision", "embedding", "mean", "std"}
 
 
-def test_attention_is_of_the_block_the_catalogue_names(
-    tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entry = catalogue()["builtin"]
-    assert entry.attention_block == -2
+def test_attention_is_of_the_block_the_catalogue_names(tiles: np.ndarray) -> None:
     encoder = load_encoder("builtin", device="cpu", precision="fp32")
-    shown = encoder.encode(tiles).attention
-    last = entry.model_copy(update={"attention_block": -1})
-    monkeypatch.setattr(encoder, "entry", last)
-    other = encoder.encode(tiles).attention
-    assert shown is not None
-    assert other is not None
-    assert shown.shape == other.shape == (len(tiles), 4, 14, 14)
-    assert np.abs(shown - other).max() > 1e-3
+    assert encoder.attention == catalogue()["builtin"].attention_block == -2
+    assert encoder.looking(None) is encoder
+    assert encoder.looking(-2) is encoder
+    last = encoder.looking(-1)
+    shown, other = encoder.encode(tiles), last.encode(tiles)
+    assert shown.attention is not None
+    assert other.attention is not None
+    assert shown.attention.shape == other.attention.shape == (len(tiles), 4, 14, 14)
+    assert np.abs(shown.attention - other.attention).max() > 1e-3
     # of one block both are what is left of a sum of 1
-    assert (shown.sum((2, 3)) <= 1 + 1e-5).all()
+    assert (shown.attention.sum((2, 3)) <= 1 + 1e-5).all()
+    np.testing.assert_array_equal(shown.embedding, other.embedding)
+    assert last.identity != encoder.identity
+    assert last.shares_network(encoder)
+
+
+def test_rollout_and_feature_norm_are_one_map(untrained: Encoder, tiles: np.ndarray) -> None:
+    for source in ("rollout", "feature norm"):
+        encoder = untrained.looking(source)
+        assert encoder.map_heads == 1
+        maps = encoder.encode(tiles[:2], keep=("attention",)).attention
+        assert maps is not None
+        assert maps.shape == (2, 1, 14, 14)
+        assert len(encoder.encode(tiles[:0]).attention[0:]) == 0
+    assert untrained.attention == -1
+
+
+def test_a_block_that_is_not_there(untrained: Encoder, tiles: np.ndarray) -> None:
+    with pytest.raises(EncoderError, match="12 blocks"):
+        untrained.looking(-13)
+    with pytest.raises(EncoderError, match="no block 0"):
+        untrained.tokens(tiles, 0)

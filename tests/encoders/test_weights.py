@@ -41,7 +41,7 @@ def test_found_in_the_encoder_folder(saved: Path) -> None:
     entry = catalogue()[NAME]
     assert find_weights(entry, saved.parent) == saved
     assert availability(entry, saved.parent) == "on this machine"
-    encoder = load_encoder(NAME, device="cpu", precision="fp32", folder=saved.parent)
+    encoder = load_encoder(NAME, precision="fp32", accept_licence=True, folder=saved.parent)
     assert encoder.weights_sha256 == sha256_of_file(saved)
 
 
@@ -82,7 +82,7 @@ def test_other_files(tmp_path: Path, state: dict[str, Any], form: str) -> None:
         _use_new_zipfile_serialization=form != "legacy",
     )
     given = tmp_path if form == "bin" else path
-    encoder = load_encoder(NAME, device="cpu", precision="fp32", weights=given)
+    encoder = load_encoder(NAME, device="cpu", precision="fp32", accept_licence=True, weights=given)
     assert encoder.encode(np.zeros((1, 224, 224, 3), np.uint8)).embedding.shape == (1, 384)
 
 
@@ -122,7 +122,7 @@ def test_weights_that_do_not_fit_are_refused(
         wrong["pos_embed"] = wrong["pos_embed"][:, :51].clone()
     save_file(wrong, tmp_path / "w.safetensors")
     with pytest.raises(EncoderError) as caught:
-        load_encoder(NAME, weights=tmp_path / "w.safetensors")
+        load_encoder(NAME, weights=tmp_path / "w.safetensors", accept_licence=True)
     assert "are not Kaiko ViT-S/16" in str(caught.value)
     words = {"missing": "blocks.3.mlp.fc1.bias", "extra": "ls1.gamma", "shape": "pos_embed"}
     assert words[damage] in str(caught.value)

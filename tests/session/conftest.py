@@ -26,7 +26,7 @@ def session(
 ) -> Iterator[Session]:
     monkeypatch.setattr(resources_module, "load_encoder", lambda *_, **__: encoder)
     with Session(Settings(store_folder=tmp_path / "store")) as made:
-        made._resources.entry = FAKE
+        made._resources.choose_encoder(FAKE, None)
         made.set_slide(coloured_slide(2600, 2000))
         yield made
 

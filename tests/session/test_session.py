@@ -72,7 +72,7 @@ def test_tomorrow_it_is_read_from_disk(
     count, shown = encoder.encoded, session.map
     session.close()
     with Session(Settings(store_folder=tmp_path / "store")) as tomorrow:
-        tomorrow._resources.entry = FAKE
+        tomorrow._resources.choose_encoder(FAKE, None)
         tomorrow.set_slide(coloured_slide(2600, 2000))
         look(tomorrow)
         assert encoder.encoded == count
@@ -261,12 +261,52 @@ def test_another_encoder_keeps_the_question(
     assert session.map is not None
 
 
-def test_a_head_that_the_next_encoder_does_not_have_is_let_go(session: Session) -> None:
+def test_heads_and_blocks_of_another_encoder_are_let_go(session: Session) -> None:
     session.set_look(head=2)
+    session.set_look(attention="rollout")
+    assert session.look.head is None  # rollout is the mean of all
+    session.set_look(attention=-2)
+    session.set_look(head=2)
+    assert (session.look.head, session.look.attention) == (2, -2)
     session.choose_encoder("uni")
-    assert session.look.head == 2
-    session.choose_encoder("mobilenet-v2")
-    assert session.look.head is None
+    assert (session.look.head, session.look.attention) == (None, None)
+
+
+def test_attention_of_another_block_is_encoded_and_shown(tmp_path: Path) -> None:
+    with Session(Settings(store_folder=tmp_path, encoder_folder=tmp_path, device="cpu")) as session:
+        session.set_slide(coloured_slide(900, 700))
+        session.choose_encoder("untrained")
+        look(session, View(Box(0, 0, 600, 500), 0.5))
+        usual, vectors = session.map, session.embeddings()
+        assert usual is not None
+        assert vectors is not None
+        session.set_look(attention="rollout")
+        look(session, View(Box(0, 0, 600, 500), 0.5))
+        assert session.map is not None
+        assert session.map.name == "Attention (rollout)"
+        assert session.map.values.shape == usual.values.shape
+        assert session.embeddings().key == vectors.key  # everything else stays with the usual set
+        session.set_look(attention=None)
+        assert session.wait(30)
+        np.testing.assert_array_equal(session.map.values, usual.values)
+        with pytest.raises(EncoderError, match="12 blocks"):
+            session.set_look(attention=-13)
+
+
+def test_tiles_of_another_size(tmp_path: Path) -> None:
+    with Session(Settings(store_folder=tmp_path, encoder_folder=tmp_path, device="cpu")) as session:
+        session.set_slide(coloured_slide(900, 700))
+        session.choose_encoder("untrained")
+        with pytest.raises(ValueError, match="whole patches"):
+            session.choose_tile_px(100)
+        session.choose_tile_px(112)
+        look(session, View(Box(0, 0, 600, 500), 0.5))
+        emb = session.embeddings()
+        assert emb is not None
+        assert emb.grid.tile_px == 112
+        assert emb.part("patch_tokens").shape[1:3] == (7, 7)
+        session.choose_encoder("builtin")
+        assert session.tile_px == 224
 
 
 def test_a_slide_without_resolution_says_so_once(session: Session, said: list[str]) -> None:

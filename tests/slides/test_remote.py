@@ -212,7 +212,7 @@ def test_a_session_remembers_the_resolution_of_an_address() -> None:
 def test_on_the_command_line(server: Server, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
-    from napari_scalescope.cli.commands import app
+    from napari_scalescope.cli import app
 
     write_ngff(tmp_path / "a.zarr", LEVELS)
     result = CliRunner().invoke(app, ["info", f"{server.url}/a.zarr"])

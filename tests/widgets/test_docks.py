@@ -54,7 +54,7 @@ def test_explorer_shows_slide_encoder_status_and_trust(
     said = texts(explorer)
     assert "1.30 × 1.00 mm" in said
     assert "0.5 µm/px (memory)" in said
-    assert "Now 0.5 µm/px" in said
+    assert "µm wide at 0.5 µm/px" in said
     assert "Ready" in said
     assert "Attention" not in explorer.error.text()
     assert "random weights" in said

@@ -11,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QComboBox,
+    QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
     QMessageBox,
@@ -23,6 +24,7 @@ from napari_scalescope.analysis import TileMap
 from napari_scalescope.analysis.tile_map import MapClass
 from napari_scalescope.embeddings import Progress
 from napari_scalescope.encoders import catalogue
+from napari_scalescope.encoders.remembered import licence_accepted
 from napari_scalescope.errors import EncoderError
 from napari_scalescope.geometry import Placement
 from napari_scalescope.session import FOLLOW, Look, Remark, Status
@@ -30,6 +32,7 @@ from napari_scalescope.session.downloads import Download
 from napari_scalescope.widgets.encoder_chooser import EncoderChooser
 from napari_scalescope.widgets.encoding_panel import EncodingPanel
 from napari_scalescope.widgets.overlay_panel import OverlayPanel
+from napari_scalescope.widgets.own_encoder_form import OwnEncoderForm
 from napari_scalescope.widgets.parts import Legend, Words
 from napari_scalescope.widgets.regions_panel import RegionsPanel
 from napari_scalescope.widgets.slide_card import SlideCard
@@ -141,10 +144,86 @@ def test_local_weights(
     chooser = shown(EncoderChooser(tmp_path))
     chooser.show_entry(catalogue()["uni"], loaded=False)
     chosen = str(tmp_path / "my.pth")
+    answer = QMessageBox.StandardButton.No
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (chosen, ""))
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: answer)
+    with qtbot.assertNotEmitted(chooser.chosen):
+        button(chooser, "Local weights…").click()
+    answer = QMessageBox.StandardButton.Yes
     with qtbot.waitSignal(chooser.chosen) as heard:
         button(chooser, "Local weights…").click()
     assert heard.args == ["uni", Path(chosen)]
+    assert licence_accepted(catalogue()["uni"], tmp_path)
+    answer = QMessageBox.StandardButton.No
+    with qtbot.waitSignal(chooser.chosen):  # asked once
+        button(chooser, "Local weights…").click()
+
+
+def test_a_licence_that_is_not_accepted_changes_nothing(
+    shown: Any, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "uni.safetensors").touch()
+    chooser = shown(EncoderChooser(tmp_path))
+    chooser.show_entry(catalogue()["builtin"], loaded=True)
+    box = chooser.findChild(QComboBox)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    box.setCurrentIndex(box.findText("UNI"))
+    with qtbot.assertNotEmitted(chooser.chosen):
+        box.activated.emit(box.findText("UNI"))
+    assert box.currentText() == "ScaleScope built-in"
+
+
+def test_one_of_ones_own_is_described_in_a_form(
+    shown: Any, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = OwnEncoderForm(tmp_path)
+    qtbot.addWidget(form)
+    ok = form.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok)
+    for fill, words in (
+        (lambda: None, "Give it a name"),
+        (lambda: form.name.setText("Ours"), "Choose its weights"),
+        (lambda: form.weights.setText(str(tmp_path / "w.pth")), "Choose its weights"),
+        (lambda: form.tile.setText("large"), "are numbers"),
+        (lambda: form.tile.setText("225"), "no multiple"),
+    ):
+        fill()
+        if words == "are numbers":
+            (tmp_path / "w.pth").touch()
+        ok.click()
+        assert words in form.error.text()
+    form.tile.setText("256")
+    form.like.setCurrentIndex(form.like.findData("kaiko-vits16"))
+    form.mpp.setText("0.5, 2")
+    form.normalisation.setCurrentText("CLIP")
+    form.embedding.setCurrentText("CLS and mean")
+    ok.click()
+    entry = form.entry
+    assert entry is not None
+    assert (entry.id, entry.input_px, entry.native_mpp, entry.dim) == ("ours", 256, (0.5, 2.0), 768)
+    assert entry.mean[0] == pytest.approx(0.481, abs=1e-3)
+
+    chooser = shown(EncoderChooser(tmp_path))
+    box = chooser.findChild(QComboBox)
+    titles = [box.itemText(i) for i in range(box.count())]
+    assert titles.index("Your own") < titles.index("Ours")
+    assert titles[-1] == "Add one of your own…"
+    monkeypatch.setattr(OwnEncoderForm, "exec", lambda _: False)
+    chooser.show_entry(catalogue()["builtin"], loaded=True)
+    with qtbot.assertNotEmitted(chooser.chosen):
+        box.activated.emit(box.count() - 1)
+    assert box.currentText() == "ScaleScope built-in"
+
+
+def test_tile_sizes_to_choose_from(shown: Any, qtbot: Any) -> None:
+    panel = shown(EncodingPanel())
+    panel.show_tile(catalogue()["midnight-12k"], 224)
+    box = next(b for b in panel.findChildren(QComboBox) if "Tile size" in b.accessibleName())
+    assert box.currentText() == "224 px"
+    assert "392 px" in [box.itemText(i) for i in range(box.count())]
+    with qtbot.waitSignal(panel.tile_px_chosen) as heard:
+        box.setCurrentIndex(box.findText("392 px"))
+        box.activated.emit(box.currentIndex())
+    assert heard.args == [392]
 
 
 def test_a_download_is_asked_for_after_the_licence_was_seen(
@@ -170,6 +249,7 @@ def test_a_download_is_asked_for_after_the_licence_was_seen(
     with qtbot.waitSignal(chooser.download_requested):
         button(chooser, "Download…").click()
     assert len(asked) == 2  # everybody may use it: nothing is asked
+    assert licence_accepted(catalogue()["uni2-h"], tmp_path)
     chooser.show_entry(catalogue()["dinov3-s"], loaded=False)
     button(chooser, "Download…").click()
     assert "must be read" in asked[2]  # nobody said that it is not for commercial use
@@ -226,7 +306,7 @@ def test_nonsense_for_a_scale_is_put_back(shown: Any, qtbot: Any) -> None:
 def test_what_is_going_on(shown: Any) -> None:
     panel = shown(EncodingPanel())
     panel.show_scale(FOLLOW, 0.5, 224)
-    assert "Now 0.5 µm/px: a tile is 112 µm wide" in texts(panel)
+    assert "112 µm wide at 0.5 µm/px" in texts(panel)
     progress = Progress(30, 100, reused=12, rate=10.0, reading=0.3, encoding=0.7)
     panel.show_status(Status("Slide", progress, busy=True), "cpu, bf16")
     said = texts(panel)
@@ -253,6 +333,29 @@ def test_buttons(shown: Any, qtbot: Any) -> None:
 # --- overlay ---
 
 
+def test_blocks_rollout_and_feature_norm_can_be_chosen(shown: Any, qtbot: Any) -> None:
+    panel = shown(OverlayPanel())
+    panel.show_encoder(catalogue()["builtin"], 6)
+    panel.show_look(Look(overlay="attention"))
+    source, head = (
+        next(b for b in panel.findChildren(QComboBox) if b.accessibleName().startswith(name))
+        for name in ("What the attention", "Attention head")
+    )
+    assert source.currentText() == "block 5 of 6, its usual"
+    assert [source.itemData(i) for i in range(source.count())] == [
+        None, -1, -3, -4, -5, -6, "rollout", "feature norm",
+    ]  # fmt: skip
+    with qtbot.waitSignal(panel.look_changed) as heard:
+        source.setCurrentIndex(source.findText("rollout"))
+        source.activated.emit(source.currentIndex())
+    assert heard.args == [{"attention": "rollout"}]
+    panel.show_look(Look(overlay="attention", attention="rollout"))
+    assert source.isVisible()
+    assert not head.isVisible()  # it is the mean of all
+    panel.show_look(Look(overlay="pca"))
+    assert not source.isVisible()
+
+
 def test_an_encoder_without_attention_offers_its_feature_norm(shown: Any) -> None:
     panel = shown(OverlayPanel())
     overlay, head = (
@@ -260,17 +363,17 @@ def test_an_encoder_without_attention_offers_its_feature_norm(shown: Any) -> Non
         for name in ("Overlay", "Attention head")
     )
     panel.show_look(Look(overlay="attention"))
-    panel.show_encoder("feature norm", 1)
+    panel.show_encoder(catalogue()["mobilenet-v2"], 1)
     assert overlay.currentText() == "Feature norm"
     assert not head.isVisible()
-    panel.show_encoder("attention", 6)
+    panel.show_encoder(catalogue()["kaiko-vits16"], 12)
     assert overlay.currentText() == "Attention"
     assert head.isVisible()
 
 
 def test_overlay_panel_shows_what_fits_the_overlay(shown: Any, qtbot: Any) -> None:
     panel = shown(OverlayPanel())
-    panel.show_encoder("attention", 3)
+    panel.show_encoder(catalogue()["untrained"], 0)
     visible = {
         "attention": "Attention head",
         "similarity": "Resolution of the map",

@@ -21,8 +21,9 @@ def attention_map(
 ) -> TileMap:
     """Attention of CLS to the patch tokens, at token resolution.
 
-    Of the last block, unless the catalogue names another one for the encoder. Of an encoder
-    without attention it is the length of each place's features, and is called so.
+    Of what the set was encoded for (`Encoder.looking`): the last block, unless the catalogue names
+    another one for the encoder or somebody chose another block or attention rollout. Of an
+    encoder without attention it is the length of each place's features, and is called so.
 
     Parameters
     ----------
@@ -83,9 +84,12 @@ def attention_map(
 def _words(emb: EmbeddingSet, head: Literal["mean"] | int) -> tuple[str, str]:
     """What the map is called, and what it is."""
     encoder = emb.provenance.get("encoder", {})
-    if encoder.get("shows") == "feature norm":
-        return "Feature norm", "Length of the last features, for an encoder without attention"
-    before = -1 - int(encoder.get("attention_block", -1))
+    source = encoder.get("attention", -1)
+    if source == "feature norm":
+        return "Feature norm", "Length of the last features before the final norm"
+    if source == "rollout":
+        return "Attention (rollout)", "Attention rolled out through all blocks, mean of heads"
+    before = -1 - int(source)
     block = "Last block" if before == 0 else f"Last block but {before}"
     which = "mean of heads" if head == "mean" else f"head {head + 1}"
     return f"Attention ({which})", f"{block}, CLS to patch tokens, {which}"

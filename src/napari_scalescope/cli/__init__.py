@@ -1,5 +1,11 @@
 """The command `scalescope`."""
 
-from .commands import main
+from . import commands, encoder_commands
+from .common import app
 
-__all__ = ["main"]
+__all__ = ["app", "commands", "encoder_commands", "main"]
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()

@@ -6,56 +6,13 @@ on success; errors are one sentence and a remedy on standard error.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ..errors import EncoderError, ScaleScopeError
-
-app = typer.Typer(
-    name="scalescope",
-    help="See what pathology foundation models see in a whole-slide image.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-
-SlidePath = Annotated[
-    str, typer.Argument(help="A slide: SVS, NDPI, SCN, TIFF, OME-Zarr (or its URL), PNG, JPEG.")
-]
-SlideMpp = Annotated[
-    float | None,
-    typer.Option("--slide-mpp", min=0.01, help="µm per pixel of the slide, if it does not say."),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-
-
-def main() -> None:
-    """Entry point of the command."""
-    app()
-
-
-@contextmanager
-def _errors_in_words(as_json: bool) -> Iterator[None]:
-    try:
-        yield
-    except ScaleScopeError as error:
-        if as_json:
-            _print_json({"error": error.problem, "remedy": error.remedy})
-        else:
-            typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")
-
+from .common import AsJson, SlideMpp, SlidePath, app, errors_in_words, print_json
 
 # --- demo -------------------------------------------------------------------------------------
 
@@ -78,7 +35,7 @@ def demo(
     """
     from .offscreen import has_display, run_offscreen
 
-    with _errors_in_words(False):
+    with errors_in_words(False):
         if not has_display():
             folder = screenshots or Path("demo_out")
             arguments = ["demo", *([slide] if slide else []), "--screenshots", str(folder)]
@@ -99,7 +56,7 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
     from ..slides import open_slide
     from ..slides.formats.icc import describe
 
-    with _errors_in_words(as_json), open_slide(slide, mpp=slide_mpp) as opened:
+    with errors_in_words(as_json), open_slide(slide, mpp=slide_mpp) as opened:
         facts: dict[str, Any] = {
             "name": opened.name,
             "format": opened.format,
@@ -125,7 +82,7 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
             "fingerprint": opened.fingerprint,
         }
     if as_json:
-        _print_json(facts)
+        print_json(facts)
         return
     w, h = facts["dimensions"]
     typer.echo(f"{facts['name']}: {facts['format']}, {w} × {h} px")
@@ -223,10 +180,10 @@ def embed(
         slide_mpp=slide_mpp,
         icc=icc,
     )
-    with _errors_in_words(as_json):
+    with errors_in_words(as_json):
         report = embed_slides(request, bar=not as_json and sys.stderr.isatty())
     if as_json:
-        _print_json(report)
+        print_json(report)
     else:
         for row in report["sets"]:
             bad = f", {row['unreadable']} unreadable" if row["unreadable"] else ""
@@ -240,55 +197,6 @@ def embed(
             typer.echo(f"{failure['slide']}: {failure['error']} {failure['remedy']}", err=True)
     if report["failed"]:
         raise typer.Exit(1)
-
-
-# --- encoders ---------------------------------------------------------------------------------
-
-
-@app.command()
-def encoders(
-    as_json: AsJson = False,
-    markdown: Annotated[bool, typer.Option(help="Print the page of the docs.")] = False,
-) -> None:
-    """List the encoders, and which of them can be used on this machine now."""
-    from ..settings import Settings
-    from . import encoder_list
-
-    folder = Settings().encoder_folder
-    if as_json:
-        known, missing = encoder_list.rows(folder), encoder_list.missing_rows()
-        _print_json({"encoder_folder": str(folder), "encoders": known, "not_released": missing})
-    elif markdown:
-        typer.echo(encoder_list.markdown(), nl=False)
-    else:
-        encoder_list.print_table(folder)
-
-
-@app.command()
-def download(
-    encoder: Annotated[str, typer.Argument(help="An encoder of `scalescope encoders`.")],
-    accept_licence: Annotated[
-        bool, typer.Option(help="Say yes to its licence without being asked.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Get an encoder's weights from the hub, with HF_TOKEN, HF_ENDPOINT and HF_HOME as usual."""
-    from ..encoders import find_entry
-    from ..encoders.weights import sha256_of_file
-    from . import downloading
-
-    with _errors_in_words(as_json):
-        entry = find_entry(encoder)
-        if not accept_licence and not downloading.agreed(entry, ask=not as_json):
-            raise EncoderError(
-                f"{entry.name} was not downloaded: its licence ({entry.licence}) was not accepted.",
-                "Read it, then say --accept-licence.",
-            )
-        path = downloading.fetch(entry, show=not as_json)
-        if as_json:
-            _print_json({"encoder": entry.id, "path": str(path), "sha256": sha256_of_file(path)})
-        else:
-            typer.echo(f"{entry.name} is at {path}\nsha256 {sha256_of_file(path)}")
 
 
 # --- pretrain ---------------------------------------------------------------------------------
@@ -322,7 +230,7 @@ def pretrain(
     as_json: AsJson = False,
 ) -> None:
     """Train a small encoder across magnifications. Killed, it goes on from its checkpoint."""
-    with _errors_in_words(as_json):
+    with errors_in_words(as_json):
         from .pretraining import Run
         from .pretraining import pretrain as train
 
@@ -341,7 +249,7 @@ def pretrain(
             quiet=as_json,
         )
         if as_json:
-            _print_json(report)
+            print_json(report)
         else:
             typer.echo(f"{report['steps']} of {report['of']} steps; weights: {report['weights']}")
 
@@ -357,7 +265,7 @@ def doctor(as_json: AsJson = False) -> None:
     checks = examine()
     good = all(c.ok or not c.needed for c in checks)
     if as_json:
-        _print_json({"ok": good, "checks": [c.as_dict() for c in checks]})
+        print_json({"ok": good, "checks": [c.as_dict() for c in checks]})
     else:
         for c in checks:
             mark = "ok " if c.ok else ("BAD" if c.needed else "-  ")

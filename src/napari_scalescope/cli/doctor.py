@@ -53,7 +53,7 @@ def examine() -> list[Check]:
         _display(),
         *_folders(),
         _sample(),
-        _weights(),
+        *_weights(),
         _network(),
     ]
 
@@ -77,7 +77,7 @@ def _packages() -> Iterator[Check]:
 
 def _torch() -> Iterator[Check]:
     try:
-        from ..encoders.encoder import pick_device, pick_precision
+        from ..encoders.devices import pick_device, pick_precision
 
         device = pick_device()
         yield Check("Device", f"{device} in {pick_precision('auto', device)}")
@@ -141,12 +141,20 @@ def _sample() -> Check:
     return _try("Sample slide", look, "Install napari-scalescope again.")
 
 
-def _weights() -> Check:
-    from ..encoders import availability, catalogue
+def _weights() -> Iterator[Check]:
+    from ..encoders import known_encoders
+    from ..encoders.own import own_encoders
+    from ..encoders.weights import lacks
 
     folder = Settings().encoder_folder
-    here = [e.id for e in catalogue().values() if availability(e, folder) == "on this machine"]
-    return Check("Encoders", ", ".join(["built in", *here]), needed=False)
+    missing = {e.id: lacks(e, folder) for e in known_encoders(folder).values()}
+    here = [name for name, what in missing.items() if not what]
+    yield Check("Encoders that run here", ", ".join(here), needed=False)
+    for name, what in missing.items():
+        if what:
+            yield Check(f"Encoder {name}", f"lacks {what}", False, needed=False)
+    for error in own_encoders(folder)[1]:
+        yield Check("Own encoder", error.problem, False, needed=False, remedy=error.remedy)
 
 
 def _network() -> Check:

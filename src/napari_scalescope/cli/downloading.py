@@ -8,20 +8,16 @@ import typer
 
 from ..encoders import Entry
 from ..encoders.hub import download
+from ..encoders.remembered import licence_accepted
 
 
-def agreed(entry: Entry, ask: bool) -> bool:
-    """Whether the licence lets anybody use it, or the user says yes to what it asks."""
-    if not entry.asks:
+def agreed(entry: Entry, folder: Path, ask: bool) -> bool:
+    """Whether the licence asks nothing, was accepted before, or the user says yes to it now."""
+    if licence_accepted(entry, folder):
         return True
     if not ask:
         return False
-    use = {
-        True: "Its makers give it to those who accept its licence.",
-        False: "Its licence does not allow commercial use.",
-        None: "Whether it may be used commercially must be read in its licence.",
-    }[entry.commercial]
-    return typer.confirm(f"{entry.name}: {entry.licence}. {use} Go on?", err=True)
+    return typer.confirm(f"{entry.name}: {entry.licence}. {entry.use_text} Go on?", err=True)
 
 
 def fetch(entry: Entry, show: bool) -> Path:

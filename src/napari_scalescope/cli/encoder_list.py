@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..encoders import Entry, availability, catalogue, unreleased
+from ..encoders import Entry, availability, catalogue, known_encoders, unreleased
+from ..encoders.weights import lacks
 
 #: How the page of the docs is made anew.
 COMMAND = "scalescope encoders --markdown"
@@ -20,9 +21,11 @@ def rows(folder: Path) -> list[dict[str, Any]]:
             "id": e.id,
             "name": e.name,
             "state": availability(e, folder),
+            "lacks": lacks(e, folder),
             "parameters_m": e.parameters_m,
             "dim": e.dim,
             "tile_px": e.input_px,
+            "other_tile_px": list(e.other_px),
             "native_mpp": list(e.native_mpp),
             "trained_on": e.trained_on,
             "embedding": e.embedding,
@@ -32,7 +35,8 @@ def rows(folder: Path) -> list[dict[str, Any]]:
             "gated": e.gated,
             "hub": e.hub,
         }
-        for e in catalogue().values()
+        for e in known_encoders(folder).values()
+        if e.id not in unreleased()
     ]
 
 
@@ -47,8 +51,12 @@ def print_table(folder: Path) -> None:
     from rich.table import Table
 
     table = Table("id", "M params", "D", "µm/px", "licence", "now", box=None)
-    for e in catalogue().values():
+    for e in known_encoders(folder).values():
+        if e.id in unreleased():
+            continue
         state = availability(e, folder)
+        if state in ("on this machine", "your own"):
+            state = lacks(e, folder) or state  # type: ignore[assignment]  # for a reader
         table.add_row(e.id, f"{e.parameters_m:.0f}", str(e.dim), _mpp(e), e.licence, state)
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(table)
@@ -99,7 +107,7 @@ def _cells(e: Entry) -> Iterator[str]:
     yield f"`{e.id}`"
     yield e.name
     yield f"{e.parameters_m:,.1f} M"
-    yield f"{e.input_px} px"
+    yield ", ".join(f"{px} px" for px in (e.input_px, *e.other_px))
     yield f"{e.patch_px} px"
     yield {"head": f"its {(e.head or '').replace('-', ' ')}"}.get(e.embedding, e.embedding)
     yield str(e.dim)

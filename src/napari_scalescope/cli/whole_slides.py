@@ -13,7 +13,7 @@ from ..embeddings.embedding_set import Part
 from ..embeddings.pipeline import fill
 from ..embeddings.progress import reporter
 from ..encoders import Encoder, load_encoder
-from ..encoders.encoder import Precision
+from ..encoders.devices import Precision
 from ..errors import ScaleScopeError, SlideError
 from ..geometry import TileGrid
 from ..slides import Slide, TissueMask, open_slide, tissue_mask

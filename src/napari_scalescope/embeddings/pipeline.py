@@ -149,7 +149,7 @@ def fill(
     report: Callable[[Progress], None] = lambda _: None,
 ) -> Progress:
     """Encode what a set lacks of its slide's tissue, to the end; returns the final progress."""
-    plan = make_plan(stored.grid, stored.block, encoder.batch, mask)
+    plan = make_plan(stored.grid, stored.block, encoder.feed, mask)
     last = Progress(0, 0, plan.tissue)
     for _, last in encode_slide(slide, encoder, stored, plan, keep):
         report(last)

@@ -71,7 +71,7 @@ class Store:
                 "block": block_side(2 * side * side * encoder.entry.token_dim),
                 "shapes": {
                     "embedding": [encoder.dim],
-                    "attention": [encoder.entry.heads, side, side],
+                    "attention": [encoder.map_heads, side, side],
                     "patch_tokens": list(tokens),
                 },
             },

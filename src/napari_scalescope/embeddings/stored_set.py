@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..encoders.encoder import Encoding
+from ..encoders.encoding import Encoding
 from ..errors import StoreError
 from ..geometry import IntArray, TileGrid
 from .at_hand import AtHand

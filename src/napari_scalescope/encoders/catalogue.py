@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ..errors import EncoderError
-
 Rgb = tuple[float, float, float]
+
+#: Sides of tiles people cut, pixels.
+USUAL_PX = (112, 224, 256, 336, 448, 512)
 
 #: The encoder that is chosen where the user chose none.
 DEFAULT_ENCODER = "builtin"
@@ -52,12 +54,14 @@ class Entry(BaseModel):
     hub: str | None = None
     files: tuple[str, ...] = ()
     packaged: str | None = None
+    weights: Path | None = None
     attention_block: Annotated[int, Field(lt=0)] = -1
     input_px: Annotated[int, Field(gt=0)]
+    other_px: tuple[int, ...] = ()
     mean: Rgb
     std: Rgb
     channels_apart: bool = False
-    embedding: Literal["cls", "cls+mean", "mean", "head"]
+    embedding: Literal["cls", "cls+mean", "mean", "head", "own"]
     head: Literal["projection", "mlp", "attention-pool"] | None = None
     embedding_blocks: EmbeddingBlocks = EmbeddingBlocks()
     dim: Annotated[int, Field(gt=0)]
@@ -79,15 +83,19 @@ class Entry(BaseModel):
         if (self.embedding == "head") != (self.head is not None):
             raise ValueError(f"{self.id}: embedding {self.embedding}, head {self.head}")
         vectors = {"cls+mean": 2}.get(self.embedding, 1)
+        if (self.embedding == "own") != (self.arch == "function"):
+            raise ValueError(f"{self.id}: embedding {self.embedding} of {self.arch}")
+        if any(px % self.patch_px for px in (self.input_px, *self.other_px)):
+            raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
+        if self.arch == "function":
+            return self
         if self.head is None and self.dim != vectors * self.token_dim:
             raise ValueError(f"{self.id}: dim {self.dim} is not {vectors} x {self.token_dim}")
         if not self.tokens.cls and self.embedding != "mean":
             raise ValueError(f"{self.id}: {self.embedding} of a network without a class token")
-        if self.input_px % self.patch_px:
-            raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
         if (self.seed is not None) != (self.trained_on == "nothing"):
             raise ValueError(f"{self.id}: seed {self.seed}, trained on {self.trained_on}")
-        if self.seed is None and not self.files and self.packaged is None:
+        if not (self.seed is not None or self.files or self.packaged or self.weights):
             raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
         return self
 
@@ -102,9 +110,25 @@ class Entry(BaseModel):
         return "attention" if self.tokens.cls else "feature norm"
 
     @property
+    def looks_with(self) -> int | Literal["feature norm"]:
+        """What its attention maps are made of where nobody chose: see `Encoder.looking`."""
+        return self.attention_block if self.tokens.cls else "feature norm"
+
+    @property
     def asks(self) -> bool:
         """Whether its licence asks something of who uses it: a form, or what not to use it for."""
         return self.gated or not self.commercial
+
+    @property
+    def use_text(self) -> str:
+        """What its licence asks, in words."""
+        use = {
+            True: "",
+            False: "It is not for commercial use. ",
+            None: "Whether it may be used commercially must be read in it. ",
+        }[self.commercial]
+        gate = f"Its makers want it accepted at {self.page} first." if self.gated else ""
+        return (use + gate).strip()
 
     @property
     def page(self) -> str:
@@ -115,6 +139,17 @@ class Entry(BaseModel):
     def native_text(self) -> str:
         """Resolutions it was trained at, finest first, empty where its makers do not say."""
         return ", ".join(f"{m:g}" for m in sorted(self.native_mpp))
+
+    @property
+    def tile_sizes(self) -> tuple[int, ...]:
+        """Sides of tiles to choose from, pixels: its own, those its makers name, and usual ones.
+
+        Each is whole patches. A vision transformer takes any such size: its position embedding
+        is interpolated, or rotary. What is far from its own size it has not seen in training.
+        """
+        usual = {round(px / self.patch_px) * self.patch_px for px in USUAL_PX}
+        around = {px for px in usual if self.input_px / 2 <= px <= self.input_px * 2}
+        return tuple(sorted({self.input_px, *self.other_px, *around} - {0}))
 
     @property
     def grid(self) -> int:
@@ -166,41 +201,3 @@ def _read(name: str) -> list[dict[str, Any]]:
     text = files(__package__).joinpath(name).read_text(encoding="utf-8")
     found: list[dict[str, Any]] = yaml.safe_load(text)
     return found
-
-
-def find_entry(name: str, *, has_weights: bool = False) -> Entry:
-    """The entry of an encoder by its id, or by its name in any case.
-
-    Parameters
-    ----------
-    name : str
-    has_weights : bool
-        Whether there is a checkpoint at hand: then one that is not released is taken for what its
-        makers' papers let expect.
-
-    Raises
-    ------
-    EncoderError
-        If there is none; the text suggests the closest ids. If it is not released; the text says
-        what is missing.
-    """
-    import difflib
-
-    known = catalogue()
-    if name in known:
-        return known[name]
-    for entry in known.values():
-        if entry.name.casefold() == name.casefold():
-            return entry
-    for absent in unreleased().values():
-        if name.casefold() in (absent.id, absent.name.casefold()):
-            expected = absent.entry()
-            if expected is not None and has_weights:
-                return expected
-            raise EncoderError(
-                f"{absent.name} is not released. {absent.why}",
-                f"What would have to appear: {absent.needs[0].lower()}{absent.needs[1:]}",
-            )
-    close = difflib.get_close_matches(name.casefold(), [*known, *unreleased()], n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(close)}?" if close else "`scalescope encoders` lists them."
-    raise EncoderError(f"There is no encoder named {name!r}.", hint)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+import copy
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import EncoderError
-from .catalogue import DEFAULT_ENCODER, Entry, find_entry
-from .network import filled, final_norm, untrained
-from .tokens import LAST, AttentionTap, feature_norm, forward_map, forward_tokens
+from .batches import BatchSize
+from .catalogue import Entry
+from .devices import Precision, dtype_of
+from .encoding import EVERYTHING, Encoding, Part, Tokens
+from .network import final_norm
+from .tokens import LAST, AttentionSource, Tap, feature_norm, forward_map, tapped_blocks
 from .torch_import import torch_module
-from .weights import read_state, require_weights, sha256_of_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,73 +25,11 @@ if TYPE_CHECKING:
     #: Vectors (n, D), patch tokens (n, g, g, d), maps (n, heads, g, g) where asked for.
     Read: TypeAlias = tuple[Tensor, Tensor, Tensor | None]
 
-Precision = Literal["auto", "bf16", "fp16", "fp32"]
-Part = Literal["patch_tokens", "attention"]
-EVERYTHING: tuple[Part, ...] = get_args(Part)
+Pixels = npt.NDArray[np.uint8]
+Out = TypeVar("Out", Encoding, Tokens)
 
-
-@dataclass(frozen=True)
-class Encoding:
-    """What an encoder makes of n tiles.
-
-    Parameters
-    ----------
-    embedding : (n, D) float32
-        One vector per tile, made of its tokens as the catalogue says.
-    patch_tokens : (n, g, g, d) float32 or None
-        Patch tokens after the final norm, rows from the top. Registers are not among them.
-    attention : (n, heads, g, g) float32 or None
-        Softmax attention from CLS to each patch token, of the block the catalogue names, the last
-        one for most. What is missing to a sum of 1 went to CLS itself and the registers. Of an
-        encoder without a class token the length of each place's features, as shares of the
-        tile's, is here as one head: `Entry.shows` says which it is.
-    """
-
-    embedding: npt.NDArray[np.float32]
-    patch_tokens: npt.NDArray[np.float32] | None = None
-    attention: npt.NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.embedding)
-
-
-def pick_device(device: str = "auto") -> str:
-    """The device to run on: "cuda", "mps" or "cpu", or the one asked for."""
-    torch = torch_module()
-    if device != "auto":
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise EncoderError("There is no usable CUDA device.", 'Choose the device "auto".')
-        return device
-    if torch.cuda.is_available():
-        return "cuda"
-    if torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"
-
-
-def pick_precision(
-    precision: Precision = "auto", device: str = "cpu", entry: Entry | None = None
-) -> Precision:
-    """The fastest precision whose vectors stay within cosine 0.999 of float32 on a device.
-
-    Convolutional networks do not in bfloat16: MobileNetV2's reach 0.989.
-    """
-    torch = torch_module()
-    if precision != "auto":
-        return precision
-    if entry is not None and not entry.tokens.cls:
-        return "fp32"
-    if device.startswith("cuda"):
-        return "bf16" if torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
-    if device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return "bf16"
-    return "fp32"
-
-
-def dtype_of(precision: Precision) -> Any:
-    """The torch type of a precision that was picked."""
-    torch = torch_module()
-    return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[precision]
+#: Most tiles of a pass; `BatchSize` finds how many are best.
+LARGEST = {"cuda": 256, "mps": 64, "cpu": 32}
 
 
 class Encoder:
@@ -108,8 +48,8 @@ class Encoder:
 
     Attributes
     ----------
-    batch : int
-        Tiles per forward pass. Halved for good when the device runs out of memory.
+    attention : int or "rollout" or "feature norm"
+        What its attention maps are made of: see `looking`.
     """
 
     def __init__(
@@ -120,7 +60,8 @@ class Encoder:
         self.device = device
         self.precision = precision
         self.weights_sha256 = weights_sha256
-        self.batch = 64 if device.startswith("cuda") else 8
+        self.attention: AttentionSource = entry.looks_with
+        self._batch = BatchSize(LARGEST[device.partition(":")[0]])
         self._network = network
         self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
@@ -138,6 +79,36 @@ class Encoder:
         return self.entry.dim
 
     @property
+    def batch(self) -> int:
+        """Tiles of the next forward pass.
+
+        Found by trying (`BatchSize`), and halved for good when the device runs out of memory.
+        Setting it ends the search.
+        """
+        return self._batch.size
+
+    @batch.setter
+    def batch(self, size: int) -> None:
+        self._batch.fix(size)
+
+    @property
+    def feed(self) -> int:
+        """Tiles to hand over at once in a long run: about a second's work, so that it can stop."""
+        if self.device == "cpu":
+            return max(1, min(LARGEST["cpu"], round(2000 / max(self.entry.parameters_m, 1))))
+        return LARGEST[self.device.partition(":")[0]]
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks of a vision transformer, 1 of other networks."""
+        return len(self._network["trunk"].blocks) if self.entry.tokens.cls else 1
+
+    @property
+    def map_heads(self) -> int:
+        """Heads of its attention maps: 1 where they are not those of one block."""
+        return self.entry.heads if isinstance(self.attention, int) else 1
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Everything about the encoder that would change a vector or an attention map."""
         return {
@@ -146,11 +117,42 @@ class Encoder:
             "precision": self.precision,
             "embedding": self.entry.embedding,
             "embedding_blocks": self.entry.embedding_blocks.model_dump(),
-            "shows": self.entry.shows,
-            "attention_block": self.entry.attention_block,
+            "attention": self.attention,
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
         }
+
+    def looking(self, source: AttentionSource | None) -> Encoder:
+        """The same encoder, whose attention maps are made of something else.
+
+        Parameters
+        ----------
+        source : int, "rollout", "feature norm" or None
+            A block, negative from the end: its attention from CLS to each patch token, by head.
+            "rollout": attention through all blocks (Abnar & Zuidema 2020), one map. "feature
+            norm": the length of each patch token before the final norm, one map. None: what the
+            catalogue says.
+
+        Raises
+        ------
+        EncoderError
+            If it has no such block, or no attention.
+        """
+        source = self.entry.looks_with if source is None else source
+        if source == self.attention:
+            return self
+        if not self.entry.tokens.cls:
+            raise EncoderError(
+                f"{self.entry.name} has no attention: only the length of its features can be shown."
+            )
+        tapped_blocks(self._network["trunk"], source)
+        other = copy.copy(self)
+        other.attention = source
+        return other
+
+    def shares_network(self, other: Encoder) -> bool:
+        """Whether both are one encoder, whatever their attention maps are made of."""
+        return self._network is other._network
 
     def grid(self, tile_px: int) -> int:
         """Patch tokens along one side of a tile of that size.
@@ -169,9 +171,7 @@ class Encoder:
             )
         return tile_px // self.entry.patch_px
 
-    def encode(
-        self, pixels: npt.NDArray[np.uint8], keep: Collection[Part] = EVERYTHING
-    ) -> Encoding:
+    def encode(self, pixels: Pixels, keep: Collection[Part] = EVERYTHING) -> Encoding:
         """Encode tiles.
 
         Parameters
@@ -186,58 +186,94 @@ class Encoder:
         EncoderError
             If the tiles have a size the encoder does not take, or the device fails.
         """
+        side = self._side(pixels)
+        if not len(pixels):
+            return self._nothing(side, keep)
+        return Encoding.joined(self._batches(pixels, lambda part: self._forward(part, side, keep)))
+
+    def tokens(self, pixels: Pixels, block: int = LAST) -> Tokens:
+        """Tokens and attention of any block.
+
+        Parameters
+        ----------
+        pixels : (n, px, px, 3) uint8
+            At least one tile.
+        block : int
+            Counted from the end, -1 the last. Networks without a class token only have that one.
+
+        Raises
+        ------
+        EncoderError
+            If it has no such block; else as `encode`.
+        """
+        side = self._side(pixels)
+        if not len(pixels):
+            raise ValueError("no tiles to take tokens from")
+        self.looking(block if self.entry.tokens.cls else None)  # says so where there is none
+        if not self.entry.tokens.cls and block != LAST:
+            raise EncoderError(f"Of {self.entry.name} only the last features can be had.")
+        return Tokens.joined(self._batches(pixels, lambda part: self._take(part, side, block)))
+
+    # --- batches ---
+
+    def _side(self, pixels: Pixels) -> int:
         if pixels.ndim != 4 or pixels.shape[-1] != 3 or pixels.dtype != np.uint8:
             raise ValueError(f"tiles are (n, px, px, 3) uint8, not {pixels.shape} {pixels.dtype}")
         if pixels.shape[1] != pixels.shape[2]:
             raise ValueError(f"tiles are square, not {pixels.shape[1]} by {pixels.shape[2]}")
-        side = self.grid(pixels.shape[1])
-        parts: list[Encoding] = []
+        return self.grid(pixels.shape[1])
+
+    def _batches(self, pixels: Pixels, forward: Callable[[Pixels], Out]) -> list[Out]:
+        torch = torch_module()
+        parts: list[Out] = []
         start = 0
         while start < len(pixels):
+            began = time.perf_counter()
             try:
-                parts.append(self._forward(pixels[start : start + self.batch], side, keep))
+                with torch.inference_mode():
+                    parts.append(forward(pixels[start : start + self.batch]))
             except RuntimeError as error:
-                if not _out_of_memory(error) or self.batch == 1:
+                if not _out_of_memory(error) or not self._batch.halve():
                     raise EncoderError(
                         f"{self.entry.name} failed on {self.device}: {error}",
                         "Choose another device or precision.",
                     ) from error
-                self.batch //= 2
                 continue
-            start += len(parts[-1])
-        return _joined(parts, self.entry, side, keep)
+            done = len(parts[-1])
+            self._batch.took(done, time.perf_counter() - began)
+            start += done
+        return parts
 
-    def _forward(
-        self, pixels: npt.NDArray[np.uint8], side: int, keep: Collection[Part]
-    ) -> Encoding:
+    def _input(self, pixels: Pixels) -> Tensor:
         torch = torch_module()
-        with torch.inference_mode():
-            x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
-            x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
-            if self.entry.channels_apart:
-                x = x.reshape(-1, 1, *x.shape[2:])
-            read = self._read_tokens if self.entry.tokens.cls else self._read_map
-            vector, patch, maps = read(x, side, "attention" in keep)
-            if self.entry.channels_apart:
-                vector, patch = _joined_channels(vector), _joined_channels(patch)
-                maps = None if maps is None else maps.unflatten(0, (-1, 3)).mean(1)
-            return Encoding(
-                vector.float().cpu().numpy(),
-                patch.float().cpu().numpy() if "patch_tokens" in keep else None,
-                None if maps is None else maps.float().cpu().numpy(),
-            )
+        # A byte per channel goes over the bus, and becomes numbers there.
+        x = torch.from_numpy(np.ascontiguousarray(pixels)).to(self.device)
+        x = ((x.permute(0, 3, 1, 2).float() - self._mean) / self._std).to(self._dtype)
+        return x.reshape(-1, 1, *x.shape[2:]) if self.entry.channels_apart else x
+
+    # --- one forward pass ---
+
+    def _forward(self, pixels: Pixels, side: int, keep: Collection[Part]) -> Encoding:
+        x = self._input(pixels)
+        read = self._read_tokens if self.entry.tokens.cls else self._read_map
+        vector, patch, maps = read(x, side, "attention" in keep)
+        return Encoding(
+            _array(self._one(vector)),
+            _array(self._one(patch)) if "patch_tokens" in keep else None,
+            None if maps is None else _array(self._mean_of(maps)),
+        )
 
     def _read_tokens(self, x: Tensor, side: int, attention: bool) -> Read:
         """Of a vision transformer."""
         torch = torch_module()
         trunk, entry = self._network["trunk"], self.entry
-        blocks, row = entry.embedding_blocks, None
-        if attention:
-            with AttentionTap(trunk, entry.attention_block) as tap:
-                tokens = forward_tokens(trunk, x, {blocks.cls, blocks.mean})
-                row = tap.cls_row()
-        else:
-            tokens = forward_tokens(trunk, x, {blocks.cls, blocks.mean})
+        blocks = entry.embedding_blocks
+        tapped = tapped_blocks(trunk, self.attention) if attention else ()
+        wanted = {blocks.cls, blocks.mean} - {LAST}
+        raw = attention and self.attention == "feature norm"
+        with Tap(trunk, tapped, wanted | {LAST} if raw else wanted) as tap:
+            tokens = {LAST: trunk.forward_features(x)}
+        tokens |= {block: trunk.norm(tap.output(block)) for block in wanted}
         prefix = entry.tokens.cls + entry.tokens.registers
         norm = final_norm(trunk)
         parts = []
@@ -251,8 +287,16 @@ class Encoder:
         if entry.embedding == "head":
             parts.append(self._network["head"](tokens[LAST]))
         patch = norm(tokens[LAST])[:, prefix:].unflatten(1, (side, side))
-        maps = None if row is None else row[:, :, prefix:].unflatten(2, (side, side))
+        maps = self._maps(tap, prefix, side) if attention else None
         return torch.cat([p.float() for p in parts], dim=1), patch, maps
+
+    def _maps(self, tap: Tap, prefix: int, side: int) -> Tensor:
+        """What was asked for of where it looks: (n, heads, g, g)."""
+        if self.attention == "feature norm":
+            return feature_norm(tap.output(LAST)[:, prefix:].unflatten(1, (side, side)))
+        source = self.attention
+        row = tap.rollout()[:, None] if source == "rollout" else tap.cls_row(source)
+        return row[:, :, prefix:].unflatten(2, (side, side))
 
     def _read_map(self, x: Tensor, _side: int, attention: bool) -> Read:
         """Of a network whose last features are a picture."""
@@ -260,86 +304,60 @@ class Encoder:
         maps = feature_norm(features) if attention else None
         return features.float().mean((1, 2)), features, maps
 
+    def _take(self, pixels: Pixels, side: int, block: int) -> Tokens:
+        x = self._input(pixels)
+        trunk = self._network["trunk"]
+        if not self.entry.tokens.cls:
+            features = forward_map(trunk, x)
+            none = features.new_zeros((len(features), 0, features.shape[-1]))
+            norms = features.float().norm(dim=-1)
+            return Tokens(None, _array(none), _array(features), _array(norms), None, None)
+        with Tap(trunk, (block,), (block,)) as tap:
+            trunk.forward_features(x)
+        raw = tap.output(block)
+        tokens = final_norm(trunk)(trunk.norm(raw))
+        prefix = self.entry.tokens.cls + self.entry.tokens.registers
+        row = tap.cls_row(block)
+        norms = raw[:, prefix:].float().norm(dim=-1).unflatten(1, (side, side))
+        return Tokens(
+            _array(self._one(tokens[:, 0])),
+            _array(self._one(tokens[:, 1:prefix])),
+            _array(self._one(tokens[:, prefix:].unflatten(1, (side, side)))),
+            _array(self._mean_of(norms)),
+            _array(self._mean_of(row[:, :, prefix:].unflatten(2, (side, side)))),
+            _array(self._mean_of(row[:, :, :prefix])),
+        )
 
-def _joined_channels(of_channels: Tensor) -> Tensor:
-    """Red, green and blue of a tile, encoded as three tiles, one after the other."""
-    parts = of_channels.unflatten(0, (-1, 3)).unbind(1)
-    return torch_module().cat(parts, dim=-1)
+    # --- where red, green and blue are encoded apart ---
+
+    def _one(self, of_channels: Tensor) -> Tensor:
+        """Features of a tile's three channels one after the other."""
+        if not self.entry.channels_apart:
+            return of_channels
+        return torch_module().cat(of_channels.unflatten(0, (-1, 3)).unbind(1), dim=-1)
+
+    def _mean_of(self, of_channels: Tensor) -> Tensor:
+        """Maps of a tile's three channels as their mean."""
+        if not self.entry.channels_apart:
+            return of_channels
+        return of_channels.unflatten(0, (-1, 3)).mean(1)
+
+    def _nothing(self, side: int, keep: Collection[Part]) -> Encoding:
+        lattice, empty = (side, side), np.float32
+        return Encoding(
+            np.empty((0, self.dim), empty),
+            np.empty((0, *lattice, self.entry.token_dim), empty)
+            if "patch_tokens" in keep
+            else None,
+            np.empty((0, self.map_heads, *lattice), empty) if "attention" in keep else None,
+        )
+
+
+def _array(tensor: Tensor) -> npt.NDArray[np.float32]:
+    out: npt.NDArray[np.float32] = tensor.float().cpu().numpy()
+    return out
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
     torch = torch_module()
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-
-
-def _joined(parts: list[Encoding], entry: Entry, side: int, keep: Collection[Part]) -> Encoding:
-    if not parts:
-        return Encoding(
-            np.empty((0, entry.dim), np.float32),
-            np.empty((0, side, side, entry.token_dim), np.float32)
-            if "patch_tokens" in keep
-            else None,
-            np.empty((0, entry.heads, side, side), np.float32) if "attention" in keep else None,
-        )
-
-    def join(arrays: list[Any]) -> Any:
-        return None if arrays[0] is None else np.concatenate(arrays)
-
-    return Encoding(
-        join([p.embedding for p in parts]),
-        join([p.patch_tokens for p in parts]),
-        join([p.attention for p in parts]),
-    )
-
-
-# --- loading ----------------------------------------------------------------------------------
-
-
-def load_encoder(
-    name: str = DEFAULT_ENCODER,
-    *,
-    device: str = "auto",
-    precision: Precision = "auto",
-    weights: str | Path | None = None,
-    folder: str | Path | None = None,
-) -> Encoder:
-    """Load an encoder of the catalogue.
-
-    Parameters
-    ----------
-    name : str
-        Its id ("uni2-h") or name ("UNI2-h").
-    device : str
-        "auto", "cpu", "cuda", "cuda:1", "mps".
-    precision : "auto", "bf16", "fp16" or "fp32"
-        "auto" takes the fastest the device is good at; the reference is fp32.
-    weights : path, optional
-        A weights file, or a folder that holds one. Default: looked for in ``folder`` and in the
-        hub's cache on this machine. Nothing is downloaded.
-    folder : path, optional
-        The encoder folder. Default: the one of the settings.
-
-    Raises
-    ------
-    EncoderError
-        If there is no such encoder, its weights are not here, or they do not fit.
-    """
-    from ..settings import Settings
-
-    entry = find_entry(name, has_weights=weights is not None)
-    device = pick_device(device)
-    precision = pick_precision(precision, device, entry)
-    if entry.seed is not None and weights is None:
-        network, digest = untrained(entry, entry.seed)
-    else:
-        home = Path(folder) if folder is not None else Settings().encoder_folder
-        path = require_weights(entry, home, Path(weights) if weights is not None else None)
-        network = filled(entry, read_state(path))
-        digest = sha256_of_file(path)
-    try:
-        network = network.to(device=device, dtype=dtype_of(precision)).eval()
-    except RuntimeError as error:
-        raise EncoderError(
-            f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'
-        ) from error
-    return Encoder(entry, network, device, precision, digest)

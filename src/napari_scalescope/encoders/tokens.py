@@ -3,15 +3,15 @@
 timm computes attention inside one fused kernel, so the attention matrix is never there to be
 read. But every attention module of timm calls ``q_norm`` and ``k_norm`` (identities where the
 architecture has no such norm) on the queries and keys after they are split into heads. A hook
-there takes both, and the one row that is wanted, from CLS to all tokens, is computed again from
-them: a product of 1 by N per head, which costs next to nothing, while the fused kernel stays on.
+there takes both, and what is wanted is computed again from them: mostly one row, from CLS to all
+tokens, a product of 1 by N per head, which costs next to nothing while the fused kernel stays on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..errors import EncoderError
 
@@ -22,51 +22,72 @@ if TYPE_CHECKING:
 #: The last block, counted as all are: from the end.
 LAST = -1
 
+#: What a map of where an encoder looks is made of: the attention of one block, negative from the
+#: end; attention rolled out through all blocks; or the length of each place's features.
+AttentionSource: TypeAlias = int | Literal["rollout", "feature norm"]
 
-class AttentionTap:
-    """Catches queries and keys of one block during a forward pass. A context manager.
+
+class Tap:
+    """Catches what passes through the blocks of a forward pass. A context manager.
 
     Parameters
     ----------
     model : timm VisionTransformer or Eva
-    block : int
-        Which block, negative from the end.
+    attention : collection of int
+        Blocks whose queries and keys are wanted, negative from the end.
+    outputs : collection of int
+        Blocks whose tokens are wanted.
 
     Raises
     ------
     EncoderError
-        If the block has no attention that can be told apart from the rest of it.
+        If a block has no attention that can be told apart from the rest of it.
     """
 
-    def __init__(self, model: Any, block: int = -1) -> None:
-        attention = getattr(model.blocks[block], "attn", None)
+    def __init__(
+        self, model: Any, attention: Collection[int] = (), outputs: Collection[int] = ()
+    ) -> None:
+        self._model = model
+        self._modules = {block: self._attention_of(block) for block in sorted({*attention})}
+        self._blocks = {block: model.blocks[block] for block in {*outputs}}
+        self._hooks: list[Any] = []
+        self._caught: dict[tuple[int, str], Any] = {}
+
+    def _attention_of(self, block: int) -> Any:
+        attention = getattr(self._model.blocks[block], "attn", None)
         if attention is None or not hasattr(attention, "q_norm"):
             raise EncoderError(
-                f"{type(model.blocks[block]).__name__} has no separate attention to show.",
+                f"{type(self._model.blocks[block]).__name__} has no separate attention to show.",
                 "Use another map for this encoder.",
             )
-        self._attention = attention
-        self._model = model
-        self._hooks: list[Any] = []
-        self._caught: dict[str, Any] = {}
+        return attention
 
-    def __enter__(self) -> AttentionTap:
-        caught, attention = self._caught, self._attention
+    def __enter__(self) -> Tap:
+        caught = self._caught
 
-        def keep_rope(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-            takes_rope = hasattr(attention, "rotate_half")
-            caught["rope"] = kwargs.get("rope", args[1] if takes_rope and len(args) > 1 else None)
-
-        def keep(name: str) -> Any:
+        def keep(block: int, name: str) -> Any:
             def hook(_module: Any, _args: Any, out: Any) -> None:
-                caught[name] = out
+                caught[block, name] = out
 
             return hook
 
-        self._hooks = [
-            attention.register_forward_pre_hook(keep_rope, with_kwargs=True),
-            attention.q_norm.register_forward_hook(keep("q")),
-            attention.k_norm.register_forward_hook(keep("k")),
+        def keep_rope(block: int, attention: Any) -> Any:
+            takes_rope = hasattr(attention, "rotate_half")
+
+            def hook(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+                second = args[1] if takes_rope and len(args) > 1 else None
+                caught[block, "rope"] = kwargs.get("rope", second)
+
+            return hook
+
+        for block, attention in self._modules.items():
+            self._hooks += [
+                attention.register_forward_pre_hook(keep_rope(block, attention), with_kwargs=True),
+                attention.q_norm.register_forward_hook(keep(block, "q")),
+                attention.k_norm.register_forward_hook(keep(block, "k")),
+            ]
+        self._hooks += [
+            block.register_forward_hook(keep(n, "out")) for n, block in self._blocks.items()
         ]
         return self
 
@@ -80,57 +101,79 @@ class AttentionTap:
             hook.remove()
         self._hooks = []
 
-    def cls_row(self) -> torch.Tensor:
-        """Softmax attention from CLS to every token: (n, heads, tokens) float32."""
-        q, k = self._caught["q"], self._caught["k"]
-        rope = self._caught.get("rope")
-        if rope is not None:
-            import torch
-            from timm.layers import apply_rot_embed_cat
+    def output(self, block: int) -> torch.Tensor:
+        """All tokens as they left a block: (n, prefix + patches, token_dim)."""
+        out: torch.Tensor = self._caught[block, "out"]
+        return out
 
-            # CLS and registers have no place and are not rotated.
-            prefix = self._model.num_prefix_tokens
-            half = getattr(self._attention, "rotate_half", False)
-            rotated = apply_rot_embed_cat(k[:, :, prefix:], rope, half=half)
-            k = torch.cat([k[:, :, :prefix], rotated.type_as(k)], dim=2)
-        groups = getattr(self._attention, "num_kv_groups", 1)
+    def cls_row(self, block: int) -> torch.Tensor:
+        """Softmax attention from CLS to every token: (n, heads, tokens) float32."""
+        # CLS has no place and is not rotated.
+        row = self._weights(block, self._caught[block, "q"][:, :, :1])
+        return row[:, :, 0]
+
+    def matrix(self, block: int) -> torch.Tensor:
+        """Softmax attention from every token to every token: (n, heads, tokens, tokens)."""
+        return self._weights(block, self._rotated(block, self._caught[block, "q"]))
+
+    def rollout(self) -> torch.Tensor:
+        """Attention from CLS to every token through all tapped blocks: (n, tokens) float32.
+
+        Attention rollout (Abnar & Zuidema 2020): in each block half of a token is itself and half
+        is what it attends to, mean of heads; the blocks are multiplied. CLS's row of the product
+        is computed from the last block backwards, a vector at a time.
+        """
+        blocks = sorted(self._modules, reverse=True)
+        q = self._caught[blocks[0], "q"]
+        share = q.new_zeros((q.shape[0], 1, q.shape[2])).float()
+        share[:, :, 0] = 1
+        for block in blocks:
+            share = (share + share @ self.matrix(block).mean(1)) / 2
+        return share[:, 0]
+
+    def _weights(self, block: int, q: torch.Tensor) -> torch.Tensor:
+        attention = self._modules[block]
+        k = self._rotated(block, self._caught[block, "k"])
+        groups = getattr(attention, "num_kv_groups", 1)
         if groups > 1:
             k = k.repeat_interleave(groups, dim=1)
-        row = q[:, :, :1].float() * self._attention.scale
-        weights: torch.Tensor = (row @ k.float().transpose(-2, -1)).softmax(-1)
-        return weights[:, :, 0]
+        scaled = q.float() * attention.scale
+        return (scaled @ k.float().transpose(-2, -1)).softmax(-1)
+
+    def _rotated(self, block: int, x: torch.Tensor) -> torch.Tensor:
+        """Queries or keys as they are compared, with their places in them where those rotate."""
+        rope = self._caught.get((block, "rope"))
+        if rope is None:
+            return x
+        import torch
+        from timm.layers import apply_rot_embed_cat
+
+        prefix = self._model.num_prefix_tokens
+        half = getattr(self._modules[block], "rotate_half", False)
+        rotated = apply_rot_embed_cat(x[:, :, prefix:], rope, half=half)
+        return torch.cat([x[:, :, :prefix], rotated.type_as(x)], dim=2)
 
 
-def forward_tokens(
-    model: Any, x: torch.Tensor, blocks: Collection[int] = ()
-) -> dict[int, torch.Tensor]:
-    """All tokens after the final norm, by block: (n, prefix + patches, token_dim) each.
+def tapped_blocks(model: Any, source: AttentionSource) -> tuple[int, ...]:
+    """The blocks whose queries and keys a source of attention needs.
 
-    Models built to average their tokens keep the final norm in ``fc_norm``, where it comes after
-    averaging: it is not applied here.
-
-    Parameters
-    ----------
-    model : timm VisionTransformer or Eva
-    x : (n, 3, px, px)
-    blocks : collection of int
-        Blocks whose tokens are wanted too, negative from the end. The last one's always are.
+    Raises
+    ------
+    EncoderError
+        If the model has no such block.
     """
-    caught: dict[int, torch.Tensor] = {}
-
-    def keep(block: int) -> Any:
-        def hook(_module: Any, _args: Any, out: torch.Tensor) -> None:
-            caught[block] = out
-
-        return hook
-
-    hooks = [model.blocks[block].register_forward_hook(keep(block)) for block in {*blocks} - {LAST}]
-    try:
-        last: torch.Tensor = model.forward_features(x)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return {block: model.norm(out) for block, out in caught.items()} | {LAST: last}
+    depth = len(model.blocks)
+    if source == "feature norm":
+        return ()
+    if source == "rollout":
+        return tuple(range(-depth, 0))
+    if not -depth <= source < 0:
+        raise EncoderError(
+            f"The encoder has {depth} blocks, counted from -1, the last, to -{depth}; "
+            f"there is no block {source}.",
+            "Choose one of those.",
+        )
+    return (source,)
 
 
 def forward_map(model: Any, x: torch.Tensor) -> torch.Tensor:
@@ -142,7 +185,9 @@ def forward_map(model: Any, x: torch.Tensor) -> torch.Tensor:
 def feature_norm(features: torch.Tensor) -> torch.Tensor:
     """Length of each place's features, as shares of the tile's: (n, h, w, d) to (n, 1, h, w).
 
-    What a network without attention has to show in its place: where it found much of anything.
+    What a network without attention has to show in its place: where it found much of anything. In
+    a vision transformer without registers a few patch tokens of plain background are far longer
+    than the rest: there it keeps what it knows of the whole tile (Darcet et al. 2024).
     """
     norm = features.float().norm(dim=-1)
     return (norm / norm.sum((1, 2), keepdim=True).clamp_min(1e-12))[:, None]

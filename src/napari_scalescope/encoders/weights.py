@@ -3,38 +3,88 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import EncoderError
-from .catalogue import Entry
+from .catalogue import Entry, catalogue, unreleased
+from .remembered import licence_accepted, remembered_weights
 
 if TYPE_CHECKING:
     import torch
 
 SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 
-Availability = Literal["built in", "on this machine", "needs its weights", "needs a licence"]
+Availability = Literal[
+    "built in",
+    "your own",
+    "on this machine",
+    "needs its weights",
+    "needs a licence",
+    "not released",
+]
 
 
 def availability(entry: Entry, folder: Path | None) -> Availability:
     """Whether an encoder can be used now, and if not, what it lacks."""
     if entry.seed is not None or entry.packaged is not None:
         return "built in"
+    if entry.arch == "function":
+        return "your own"
     if find_weights(entry, folder) is not None:
-        return "on this machine"
+        here = entry.id in catalogue() or entry.id in unreleased()
+        return "on this machine" if here else "your own"
+    if entry.id in unreleased():
+        return "not released"
     return "needs a licence" if entry.gated else "needs its weights"
+
+
+def lacks(entry: Entry, folder: Path | None) -> str:
+    """What is missing for an encoder to run here and how to get it, "" where nothing is."""
+    state = availability(entry, folder)
+    if state == "not released":
+        return f"a checkpoint: {unreleased()[entry.id].needs}"
+    wants = "" if licence_accepted(entry, folder) else f"its licence accepted ({entry.licence})"
+    if state in ("needs its weights", "needs a licence"):
+        how = f"`scalescope download {entry.id}`" if entry.hub else "from its makers"
+        wants = " and ".join(part for part in (wants, f"its weights ({how})") if part)
+    elif wants:
+        wants += f": `scalescope licence {entry.id}`"
+    room = memory_gb()
+    if room and needed_gb(entry) > room:
+        wants += f"{'; ' if wants else ''}{needed_gb(entry):.0f} GB of memory (here: {room:.0f})"
+    return wants
+
+
+def needed_gb(entry: Entry) -> float:
+    """Memory its weights take in half precision, GB."""
+    return entry.parameters_m * 2 / 1000
+
+
+def memory_gb() -> float | None:
+    """Memory of this machine, GB, None where that cannot be asked."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return None
 
 
 def find_weights(entry: Entry, folder: Path | None) -> Path | None:
     """The file with an encoder's weights on this machine, without asking any network.
 
-    Looked for in order: inside the package, ``<folder>/<id>.safetensors`` (or .bin, .pth, .pt),
-    any of the names it has on the hub inside ``<folder>/<id>/``, and the hub's own cache.
+    Looked for in order: inside the package, the file the user described or chose before,
+    ``<folder>/<id>.safetensors`` (or .bin, .pth, .pt), any of the names it has on the hub inside
+    ``<folder>/<id>/``, and the hub's own cache.
     """
     if entry.packaged is not None:
         return Path(__file__).parent / entry.packaged
+    if entry.weights is not None:
+        return entry.weights if entry.weights.is_file() else None
+    chosen = remembered_weights(entry, folder)
+    if chosen is not None:
+        return chosen
     if folder is not None:
         places = [folder / f"{entry.id}{suffix}" for suffix in SUFFIXES]
         places += [folder / entry.id / name for name in entry.files]
@@ -70,6 +120,11 @@ def require_weights(entry: Entry, folder: Path | None, given: Path | None = None
     found = find_weights(entry, folder)
     if found is not None:
         return found
+    if entry.weights is not None:
+        raise EncoderError(
+            f"{entry.name} has no weights at {entry.weights}.",
+            "Put them there, or describe it anew.",
+        )
     name = entry.files[0]
     accept = f"Accept its licence at {entry.page}, then run" if entry.gated else "Run"
     get = (

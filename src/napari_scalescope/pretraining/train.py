@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..encoders.encoder import pick_device
+from ..encoders.devices import pick_device
 from ..encoders.torch_import import torch_module
 from . import losses as L
 from .networks import average_into, embedding_of, make_heads, make_student, through

@@ -45,6 +45,9 @@ class Scene(Protocol):
     def embeddings(self, mpp: float | None = None) -> EmbeddingSet | None:
         """What is encoded of it."""
 
+    def mapped(self) -> EmbeddingSet | None:
+        """What the map is to be made of."""
+
 
 class Findings:
     """Question, selection, map, clusters and projection of one slide, encoder and scale.
@@ -137,7 +140,7 @@ class Findings:
 
     def _make_map(self) -> None:
         generation, scene = self._generation, self._scene
-        look, view, slide, emb = scene.look, scene.view, scene.slide, scene.embeddings()
+        look, view, slide, emb = scene.look, scene.view, scene.slide, scene.mapped()
         made = None
         if emb is not None and slide is not None:
             clusters = self.clusters

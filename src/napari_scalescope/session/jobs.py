@@ -11,7 +11,7 @@ from ..embeddings.engine import Job, Step
 from ..embeddings.pipeline import encode_batches, encode_slide, make_plan
 from ..embeddings.progress import Meter
 from ..embeddings.stored_set import StoredSet
-from ..encoders import Encoder
+from ..encoders import AttentionSource, Encoder
 from ..geometry import Box, IntArray
 from ..slides import MIN_TISSUE, Slide, TissueMask
 from .resources import Resources
@@ -56,17 +56,22 @@ def _ring(around: IntArray, inside: IntArray) -> IntArray:
 
 
 def view_job(
-    resources: Resources, slide: Slide, mpps: Sequence[float], box: Box, need: Collection[Part]
+    resources: Resources,
+    slide: Slide,
+    mpps: Sequence[float],
+    box: Box,
+    need: Collection[Part],
+    attention: AttentionSource | None = None,
 ) -> Job:
     """Encode what is in view at one or several resolutions."""
 
     def steps() -> Iterator[Step]:
-        encoder, sets, mask = _prepared(resources, slide, mpps)
+        encoder, sets, mask = _prepared(resources, slide, mpps, attention)
         for stored in sets:
             tiles, meter = tiles_for_view(stored, box, mask, need)
             if meter.left_out and not len(tiles):
                 yield stored, tiles, meter.now()  # nothing to do, but something to say
-            batches = (tiles[i : i + encoder.batch] for i in range(0, len(tiles), encoder.batch))
+            batches = _cut(tiles, encoder)
             encoded = encode_batches(slide, encoder, stored, batches, KEEP_OF_VIEWS, meter)
             for done, progress in encoded:
                 yield stored, done, progress
@@ -80,19 +85,29 @@ def slide_job(resources: Resources, slide: Slide, mpps: Sequence[float]) -> Job:
     def steps() -> Iterator[Step]:
         encoder, sets, mask = _prepared(resources, slide, mpps)
         for stored in sets:
-            plan = make_plan(stored.grid, stored.block, encoder.batch, mask)
+            plan = make_plan(stored.grid, stored.block, encoder.feed, mask)
             for done, progress in encode_slide(slide, encoder, stored, plan, KEEP_OF_SLIDES):
                 yield stored, done, progress
 
     return Job("Slide", steps)
 
 
+def _cut(tiles: IntArray, encoder: Encoder) -> Iterator[IntArray]:
+    """One pass of the network after the other, each as large as the encoder then likes it."""
+    while len(tiles):
+        batch, tiles = tiles[: encoder.batch], tiles[encoder.batch :]
+        yield batch
+
+
 def _prepared(
-    resources: Resources, slide: Slide, mpps: Sequence[float]
+    resources: Resources,
+    slide: Slide,
+    mpps: Sequence[float],
+    attention: AttentionSource | None = None,
 ) -> tuple[Encoder, list[StoredSet], TissueMask]:
     """What a job needs. It takes long, and happens at a job's first step, in its thread."""
     slide.require_brightfield()
     slide.require_mpp()
-    encoder = resources.require_encoder()
+    encoder = resources.require_encoder().looking(attention)
     mask = resources.require_mask(slide)
     return encoder, [resources.require_set(slide, encoder, mpp) for mpp in mpps], mask

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..embeddings import Store, StoredSet
 from ..embeddings.store import set_key
-from ..encoders import Encoder, Entry, load_encoder
+from ..encoders import AttentionSource, Encoder, Entry, load_encoder
+from ..encoders.remembered import remember_weights
 from ..errors import ScaleScopeError
 from ..geometry import TileGrid
 from ..settings import Settings
@@ -40,6 +41,7 @@ class Resources:
         self.slide: Slide | None = None
         self.entry = entry
         self.encoder: Encoder | None = None
+        self.tile_px = entry.input_px
         self._say = say
         self._loaded = loaded
         self._weights: Path | None = None
@@ -59,6 +61,13 @@ class Resources:
         """Use another encoder from now on."""
         with self._lock:
             self.entry, self._weights, self.encoder = entry, weights, None
+            self.tile_px = entry.input_px
+            self.retire_sets()
+
+    def choose_tile_px(self, tile_px: int) -> None:
+        """Cut tiles of another size from now on, pixels along a side."""
+        with self._lock:
+            self.tile_px = tile_px
             self.retire_sets()
 
     def require_encoder(self) -> Encoder:
@@ -75,6 +84,8 @@ class Resources:
             weights=weights,
             folder=self.settings.encoder_folder,
         )
+        if weights is not None and weights.is_file():
+            remember_weights(entry, weights, self.settings.encoder_folder)
         if self.settings.batch:
             encoder.batch = self.settings.batch
         with self._lock:
@@ -102,25 +113,33 @@ class Resources:
         Kept for others only while slide and encoder are those of the session. A job that was
         overtaken gets a set of its own, which is closed with the others.
         """
-        grid = _grid(slide, encoder, mpp)
+        tile_px = self.tile_px
+        grid = TileGrid.cover(slide, mpp, tile_px)
         key = set_key(slide, encoder.identity, grid)
         with self._lock:
             if key in self._sets:
                 return self._sets[key]
         stored = Store(self.settings.store_folder).open_set(slide, encoder, grid)
         with self._lock:
-            if slide is self.slide and encoder is self.encoder:
+            now = self.encoder is not None and encoder.shares_network(self.encoder)
+            if slide is self.slide and now and tile_px == self.tile_px:
                 return self._sets.setdefault(key, stored)
             self._retired.append(stored)
             return stored
 
-    def set_at(self, mpp: float | None) -> StoredSet | None:
-        """The set of the slide by the encoder at a resolution, if it is open."""
+    def set_at(
+        self, mpp: float | None, attention: AttentionSource | None = None
+    ) -> StoredSet | None:
+        """The set of the slide by the encoder at a resolution, if it is open.
+
+        With ``attention``: the set whose attention maps are made of that.
+        """
         with self._lock:
             slide, encoder = self.slide, self.encoder
             if mpp is None or slide is None or slide.mpp is None or encoder is None:
                 return None
-            return self._sets.get(set_key(slide, encoder.identity, _grid(slide, encoder, mpp)))
+            grid = TileGrid.cover(slide, mpp, self.tile_px)
+            return self._sets.get(set_key(slide, encoder.looking(attention).identity, grid))
 
     def retire_sets(self) -> None:
         """Stop using the open sets, because the slide or the encoder is another now."""
@@ -143,7 +162,3 @@ class Resources:
                 stored.close()
             except ScaleScopeError as error:
                 errors.append(error)
-
-
-def _grid(slide: Slide, encoder: Encoder, mpp: float) -> TileGrid:
-    return TileGrid.cover(slide, mpp, encoder.entry.input_px)

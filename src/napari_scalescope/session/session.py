@@ -137,14 +137,33 @@ class Session:
 
     def choose_encoder(self, name: str, weights: str | Path | None = None) -> None:
         """Encode with this encoder from now on. It is loaded when it is first needed."""
-        entry = find_entry(name, has_weights=weights is not None)
+        folder = self.settings.encoder_folder
+        entry = find_entry(name, has_weights=weights is not None, folder=folder)
         self._engine.stop()
         self._resources.choose_encoder(entry, Path(weights) if weights is not None else None)
-        if self.look.head is not None and self.look.head >= entry.heads:
-            self.look = replace(self.look, head=None)
+        # Its blocks and heads are others.
+        if (self.look.head, self.look.attention) != (None, None):
+            self.look = replace(self.look, head=None, attention=None)
             self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
+        self._view_if_live()
+
+    @property
+    def tile_px(self) -> int:
+        """Side of the tiles the encoder is given, pixels."""
+        return self._resources.tile_px
+
+    def choose_tile_px(self, tile_px: int) -> None:
+        """Give the encoder tiles of this size; `Entry.tile_sizes` are sensible ones."""
+        if tile_px % self.entry.patch_px or tile_px < self.entry.patch_px:
+            raise ValueError(f"{tile_px} px are no whole patches of {self.entry.patch_px} px")
+        if tile_px == self.tile_px:
+            return
+        self._engine.stop()
+        self._resources.choose_tile_px(tile_px)
+        self._start_afresh(keep_query=True)
+        self.view_changed.emit()
         self._view_if_live()
 
     def choose_scale(self, scale: Scale) -> None:
@@ -203,8 +222,8 @@ class Session:
     def encode_view(self) -> None:
         """Encode what is in view now."""
         if self.slide is not None and self.view is not None:
-            box, need = self.view.box, needs(self.look)
-            self._engine.view(view_job(self._resources, self.slide, self.mpps, box, need))
+            box, need, source = self.view.box, needs(self.look), self.look.source
+            self._engine.view(view_job(self._resources, self.slide, self.mpps, box, need, source))
 
     def encode_slide(self) -> None:
         """Encode the whole slide, behind whatever is looked at."""
@@ -232,6 +251,11 @@ class Session:
         stored = self._resources.set_at(mpp or self.mpp)
         return None if stored is None else stored.embeddings()
 
+    def mapped(self) -> EmbeddingSet | None:
+        """What the map is made of: `embeddings`, or those with the attention that is shown."""
+        stored = self._resources.set_at(self.mpp, self.look.source)
+        return None if stored is None else stored.embeddings()
+
     @property
     def tissue(self) -> TissueMask | None:
         """Where the slide's tissue is, None until that was needed."""
@@ -240,10 +264,20 @@ class Session:
     # --- showing ---
 
     def set_look(self, **changes: Any) -> None:
-        """Change fields of `look`: ``overlay``, ``tokens``, ``head``, ``clusters``."""
+        """Change fields of `look`: ``overlay``, ``tokens``, ``head``, ``clusters``, …
+
+        Raises
+        ------
+        EncoderError
+            If the encoder has no attention of that kind.
+        """
         look = replace(self.look, **changes)
         if look == self.look:
             return
+        if look.source != self.look.source:
+            if self.encoder is not None:
+                self.encoder.looking(look.source)
+            look = replace(look, head=None)
         self.look = look
         self.look_changed.emit()
         if look.overlay == "clusters":
@@ -386,7 +420,8 @@ class Session:
         self._progress = (job, progress)
         self._say(Status(worded(job.name, progress), progress, busy=True))
         self.tiles_encoded.emit()
-        if self.look.overlay != "clusters" and stored is self._resources.set_at(self.mpp):
+        shown = stored is self._resources.set_at(self.mpp, self.look.source)
+        if self.look.overlay != "clusters" and shown:
             self.refresh_map()
 
     def _on_finished(self, job: Job) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..embeddings import EmbeddingSet, Progress
+from ..encoders import AttentionSource
 from ..geometry import Box, IntArray
 
 Overlay = Literal["attention", "similarity", "pca", "clusters"]
@@ -54,12 +55,20 @@ class Look:
         Which attention head, None for the mean of all.
     clusters : int
         Into how many groups tiles are clustered.
+    attention : int, "rollout", "feature norm" or None
+        What the attention map is made of (`Encoder.looking`), None for what the catalogue says.
     """
 
     overlay: Overlay = "attention"
     tokens: bool = True
     head: int | None = None
     clusters: int = 6
+    attention: AttentionSource | None = None
+
+    @property
+    def source(self) -> AttentionSource | None:
+        """`attention` where it matters for what is shown."""
+        return self.attention if self.overlay == "attention" else None
 
 
 @dataclass(frozen=True, eq=False)

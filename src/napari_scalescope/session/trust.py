@@ -27,13 +27,16 @@ class Remark:
     doubtful: bool = False
 
 
-def trust(slide: Slide, entry: Entry, encoder: Encoder | None, mpp: float) -> list[Remark]:
+def trust(
+    slide: Slide, entry: Entry, encoder: Encoder | None, mpp: float, tile_px: int | None = None
+) -> list[Remark]:
     """How far a map of this slide, by this encoder, at this resolution can be believed."""
+    tile_px = tile_px or entry.input_px
     return [
         *_training(entry, mpp),
         _resampling(slide, mpp),
         *_resolution(slide),
-        *_numbers(entry, encoder, mpp, slide),
+        *_numbers(entry, encoder, mpp, slide, tile_px),
     ]
 
 
@@ -73,9 +76,13 @@ def _resolution(slide: Slide) -> list[Remark]:
     return found
 
 
-def _numbers(entry: Entry, encoder: Encoder | None, mpp: float, slide: Slide) -> list[Remark]:
-    side = TileGrid.cover(slide, mpp, entry.input_px).tile_um
-    found = [Remark(f"Tile {entry.input_px} px = {side:.0f} µm, edges padded with white")]
+def _numbers(
+    entry: Entry, encoder: Encoder | None, mpp: float, slide: Slide, tile_px: int
+) -> list[Remark]:
+    side = TileGrid.cover(slide, mpp, tile_px).tile_um
+    found = [Remark(f"Tile {tile_px} px = {side:.0f} µm, edges padded with white")]
+    if tile_px not in (entry.input_px, *entry.other_px):
+        found.append(Remark(f"Made for tiles of {entry.input_px} px, not of {tile_px} px", True))
     if encoder is not None:
         found.append(
             Remark(f"{encoder.precision} on {encoder.device}, weights {encoder.weights_sha256[:8]}")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+from .. import remembering
 from ..settings import APP
 
 log = logging.getLogger(__name__)
@@ -20,11 +19,8 @@ def _file() -> Path:
 
 def _all() -> dict[str, float]:
     try:
-        found = json.loads(_file().read_text(encoding="utf-8"))
-        return {str(key): float(value) for key, value in found.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+        return {str(key): float(value) for key, value in remembering.recall(_file()).items()}
+    except (ValueError, TypeError) as error:
         log.warning("the remembered resolutions in %s cannot be read: %s", _file(), error)
         return {}
 
@@ -46,11 +42,4 @@ def remember(fingerprint: str, mpp: float | None) -> None:
         kept.pop(_key(fingerprint), None)
     else:
         kept[_key(fingerprint)] = mpp
-    path = _file()
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        log.warning("the resolution cannot be remembered in %s: %s", path, error)
+    remembering.remember(_file(), kept)

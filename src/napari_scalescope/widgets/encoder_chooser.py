@@ -15,19 +15,25 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 
-from ..encoders import Entry, availability, catalogue
+from ..encoders import Entry, availability, known_encoders
+from ..encoders.remembered import accept_licence, licence_accepted
 from ..encoders.weights import SUFFIXES, Availability
+from ..errors import EncoderError
 from ..session.downloads import Download
+from .own_encoder_form import OwnEncoderForm
 from .parts import Choice, Section, Words
 
 #: Headings of the list, in the order they stand.
 GROUPS: dict[Availability, str] = {
     "built in": "Built in",
+    "your own": "Your own",
     "on this machine": "On this machine",
     "needs its weights": "Needs its weights file",
     "needs a licence": "Needs an accepted licence and its weights file",
+    "not released": "Not released: needs a checkpoint of it",
 }
-
+#: The last line of the list, and what it stands for.
+DESCRIBE, DESCRIBE_KEY = "Add one of your own…", "+"
 
 #: States in which the hub may help.
 LACKING: tuple[Availability, ...] = ("needs its weights", "needs a licence")
@@ -82,9 +88,10 @@ class EncoderChooser(Section):
     def _fill(self) -> None:
         model = QStandardItemModel(self._box)
         # Asked once for each: it looks at the disk.
-        states = {e.id: availability(e, self._folder) for e in catalogue().values()}
+        self._known = known_encoders(self._folder)
+        states = {e.id: availability(e, self._folder) for e in self._known.values()}
         for group, title in GROUPS.items():
-            entries = [e for e in catalogue().values() if states[e.id] == group]
+            entries = [e for e in self._known.values() if states[e.id] == group]
             if not entries:
                 continue
             heading = QStandardItem(title)
@@ -98,6 +105,10 @@ class EncoderChooser(Section):
                 item.setData(entry.id, Qt.ItemDataRole.UserRole)
                 item.setToolTip(entry.summary or f"{entry.name}: {entry.licence}")
                 model.appendRow(item)
+        last = QStandardItem(DESCRIBE)
+        last.setData(DESCRIBE_KEY, Qt.ItemDataRole.UserRole)
+        last.setToolTip("A checkpoint of yours that is built like one of these")
+        model.appendRow(last)
         self._box.setModel(model)
 
     def show_entry(self, entry: Entry, loaded: bool) -> None:
@@ -107,12 +118,13 @@ class EncoderChooser(Section):
             self._box.setCurrentIndex(index)
         trained = _training(entry)
         use = "" if entry.commercial is not False else ", not for commercial use"
-        self._facts.say(f"{entry.parameters_m:.3g} M parameters · {trained} · {entry.licence}{use}")
+        size = f"{entry.parameters_m:.3g} M parameters · " if entry.parameters_m else ""
+        self._facts.say(f"{size}{trained} · {entry.licence}{use}")
         self._entry, self._loaded = entry, loaded
         state = availability(entry, self._folder)
         self._get.setVisible(state in LACKING and entry.hub is not None and not loaded)
-        if loaded or state == "on this machine":
-            self._reason.say("")
+        if loaded or state in ("on this machine", "your own"):
+            self._reason.say(entry.summary if state == "your own" else "")
         elif state == "built in":
             self._reason.say(entry.summary, doubtful=not entry.trained)
         else:
@@ -158,33 +170,57 @@ class EncoderChooser(Section):
             self.download_requested.emit(self._entry)
 
     def _agreed(self, entry: Entry) -> bool:
-        """Whether the user has been told what the licence asks, and goes on."""
-        if not entry.asks:
+        """Whether the user accepts what the licence asks, now or before."""
+        if licence_accepted(entry, self._folder):
             return True
-        said = {
-            True: "",
-            False: "It is not for commercial use. ",
-            None: "Whether it may be used commercially must be read there. ",
-        }[entry.commercial]
-        gate = "Its makers want it accepted on its page first. " if entry.gated else ""
-        question = f"{entry.name} is licensed under {entry.licence}. {said}{gate}Go on?"
+        question = f"{entry.name} is licensed under {entry.licence}. {entry.use_text} Go on?"
         yes = QMessageBox.StandardButton.Yes
-        return QMessageBox.question(self, "Licence", question) == yes
+        if QMessageBox.question(self, "Licence", question) != yes:
+            return False
+        try:
+            accept_licence(entry, self._folder)
+        except EncoderError as error:
+            self._reason.say(str(error), doubtful=True)
+            return False
+        return True
 
     def _on_activated(self, index: int) -> None:
         name = self._box.itemData(index, Qt.ItemDataRole.UserRole)
-        if name:
-            self.chosen.emit(name, None)
+        if name == DESCRIBE_KEY:
+            self._describe()
+        elif name:
+            self._choose(self._known[name])
+
+    def _choose(self, entry: Entry) -> None:
+        """Choose an encoder, once its licence is accepted where its weights are at hand."""
+        here = availability(entry, self._folder) in ("on this machine", "your own")
+        if here and not self._agreed(entry):
+            self._show_chosen()
+        else:
+            self.chosen.emit(entry.id, None)
+
+    def _show_chosen(self) -> None:
+        """Go back to the encoder that is chosen."""
+        if self._entry is not None:
+            self._box.setCurrentIndex(self._box.findData(self._entry.id))
+
+    def _describe(self) -> None:
+        form = OwnEncoderForm(self._folder, self)
+        if form.exec() and form.entry is not None:
+            self._fill()
+            self.chosen.emit(form.entry.id, None)
+        else:
+            self._show_chosen()
 
     def _choose_file(self) -> None:
         name = self._box.currentData(Qt.ItemDataRole.UserRole)
-        if not name:
+        if name not in self._known:
             return
         pattern = " ".join(f"*{s}" for s in SUFFIXES)
         path, _ = QFileDialog.getOpenFileName(
-            self, f"Weights of {catalogue()[name].name}", str(self._folder), f"Weights ({pattern})"
+            self, f"Weights of {self._known[name].name}", str(self._folder), f"Weights ({pattern})"
         )
-        if path:
+        if path and self._agreed(self._known[name]):
             self.chosen.emit(name, Path(path))
 
 

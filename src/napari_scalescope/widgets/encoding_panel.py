@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QProgressBar, QPushButton
 
+from ..encoders import Entry
 from ..session import FOLLOW, Scale, Status
 from .parts import Choice, Section, Words
 
@@ -16,6 +17,7 @@ class EncodingPanel(Section):
     """Scale, Live, Encode slide, Stop, and one line on what is going on."""
 
     scale_chosen = Signal(object)
+    tile_px_chosen = Signal(int)
     live_toggled = Signal(bool)
     slide_requested = Signal()
     stop_requested = Signal()
@@ -36,6 +38,13 @@ class EncodingPanel(Section):
         assert line is not None
         line.editingFinished.connect(self._on_scale)
         self._chosen: Scale = FOLLOW
+        self._tile = Choice(
+            "Tile size in pixels",
+            "Side of the tiles the encoder is given. Larger ones show it more of the tissue around "
+            "a place; most encoders were trained on one size.",
+            letters=6,
+        )
+        self._tile.activated.connect(lambda _: self.tile_px_chosen.emit(self._tile.currentData()))
         self.live = QPushButton("Live")
         self.live.setCheckable(True)
         self.live.setToolTip("Encode whatever comes into view (E encodes the view once)")
@@ -50,6 +59,9 @@ class EncodingPanel(Section):
         scale_row.addWidget(QLabel("Scale"))
         scale_row.addWidget(self._scale, 1)
         scale_row.addWidget(QLabel("µm/px"))
+        tile_row = QHBoxLayout()
+        tile_row.addWidget(QLabel("Tile"))
+        tile_row.addWidget(self._tile)
         for button in (self.live, self.whole, self.halt):
             button_row.addWidget(button)
         self._at = Words()
@@ -58,7 +70,8 @@ class EncodingPanel(Section):
         self._bar.setMaximumHeight(6)
         self._line = Words()
         self.body.addLayout(scale_row)
-        self.body.addWidget(self._at)
+        tile_row.addWidget(self._at, 1)
+        self.body.addLayout(tile_row)
         self.body.addLayout(button_row)
         self.body.addWidget(self._bar)
         self.body.addWidget(self._line)
@@ -68,9 +81,16 @@ class EncodingPanel(Section):
         self._chosen = scale
         text = FOLLOWING if scale == FOLLOW else ", ".join(f"{m:g}" for m in scale)
         self._scale.setCurrentText(text)
-        self._at.say(
-            "" if mpp is None else f"Now {mpp:.3g} µm/px: a tile is {tile_px * mpp:.0f} µm wide"
-        )
+        self._at.say("" if mpp is None else f"{tile_px * mpp:.0f} µm wide at {mpp:.3g} µm/px")
+
+    def show_tile(self, entry: Entry, tile_px: int) -> None:
+        """Show the sizes of tiles to choose from, and the one that is chosen."""
+        sizes = sorted({*entry.tile_sizes, tile_px})
+        if [self._tile.itemData(i) for i in range(self._tile.count())] != sizes:
+            self._tile.clear()
+            for px in sizes:
+                self._tile.addItem(f"{px} px", px)
+        self._tile.setCurrentIndex(self._tile.findData(tile_px))
 
     def show_live(self, live: bool) -> None:
         """Show whether views are encoded as they come."""
@@ -101,7 +121,7 @@ class EncodingPanel(Section):
     def _on_scale(self) -> None:
         text = self._scale.currentText().strip()
         try:
-            scale: Scale = FOLLOW if text == FOLLOWING else _numbers(text)
+            scale: Scale = FOLLOW if text == FOLLOWING else numbers(text)
         except ValueError:
             self.show_scale(self._chosen, None, 0)
             return
@@ -110,7 +130,7 @@ class EncodingPanel(Section):
             self.scale_chosen.emit(scale)
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def numbers(text: str) -> tuple[float, ...]:
     """Scales written as "0.5, 1, 2" (or with semicolons and decimal commas)."""
     pieces = text.replace("µm/px", "").replace(";", " ").replace(", ", " ").split()
     found = tuple(sorted({float(p.strip(",").replace(",", ".")) for p in pieces}))

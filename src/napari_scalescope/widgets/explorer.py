@@ -86,6 +86,7 @@ class Explorer(QScrollArea):
         self.encoder_chooser.download_requested.connect(session.downloads.start)
         self.encoder_chooser.stop_requested.connect(session.downloads.stop)
         self.encoding.scale_chosen.connect(session.choose_scale)
+        self.encoding.tile_px_chosen.connect(session.choose_tile_px)
         self.encoding.live_toggled.connect(hub.set_wanted_live)
         self.encoding.slide_requested.connect(session.encode_slide)
         self.encoding.stop_requested.connect(session.stop)
@@ -160,7 +161,7 @@ class Explorer(QScrollArea):
             return
         finest = FINEST * slide.mpp
         # Above it all of the slide is in one tile.
-        coarsest = max(slide.dimensions) * slide.mpp / session.entry.input_px
+        coarsest = max(slide.dimensions) * slide.mpp / session.tile_px
         wanted = mpp * factor
         if wanted >= finest if factor < 1 else wanted <= coarsest:
             session.choose_scale((wanted,))
@@ -179,12 +180,15 @@ class Explorer(QScrollArea):
     def _show_encoder(self) -> None:
         session = self._hub.session
         self.encoder_chooser.show_entry(session.entry, session.encoder is not None)
-        self.overlay.show_encoder(session.entry.shows, session.entry.heads)
+        depth = 0 if session.encoder is None else session.encoder.depth
+        self.overlay.show_encoder(session.entry, depth)
+        self._show_scale()
         self._show_trust()
 
     def _show_scale(self) -> None:
         session = self._hub.session
-        self.encoding.show_scale(session.scale, session.mpp, session.entry.input_px)
+        self.encoding.show_tile(session.entry, session.tile_px)
+        self.encoding.show_scale(session.scale, session.mpp, session.tile_px)
         self._show_trust()
 
     def _show_look(self) -> None:
@@ -201,7 +205,7 @@ class Explorer(QScrollArea):
         slide, mpp = session.slide, session.mpp
         known = slide is not None and slide.mpp is not None and mpp is not None
         self.overlay.show_trust(
-            trust(slide, session.entry, session.encoder, mpp) if known else []  # type: ignore[arg-type]
+            trust(slide, session.entry, session.encoder, mpp, session.tile_px) if known else []  # type: ignore[arg-type]
         )
 
     def _show_status(self) -> None:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QWidget
 
 from ..analysis import TileMap
+from ..encoders import Entry
 from ..session import OVERLAYS, Look, Remark
 from .parts import Choice, Legend, Section, Words
 
@@ -40,6 +41,14 @@ class OverlayPanel(Section):
         self._head.activated.connect(
             lambda _: self.look_changed.emit({"head": self._head.currentData()})
         )
+        self._source = Choice(
+            "What the attention map is made of",
+            "One block's attention, attention rolled out through all blocks (Abnar & Zuidema "
+            "2020), or how long each place's features are",
+        )
+        self._source.activated.connect(
+            lambda _: self.look_changed.emit({"attention": self._source.currentData()})
+        )
         self._k = QSpinBox()
         self._k.setRange(2, 50)
         self._k.setSuffix(" groups")
@@ -49,10 +58,12 @@ class OverlayPanel(Section):
         self._opacity.setRange(0, 100)
         self._opacity.setAccessibleName("Opacity of the overlay")
         self._opacity.valueChanged.connect(lambda v: self.opacity_changed.emit(v / 100))
-        first, second = QHBoxLayout(), QHBoxLayout()
+        first, of_attention, second = QHBoxLayout(), QHBoxLayout(), QHBoxLayout()
         first.addWidget(self._overlay, 1)
-        for widget in (self._tokens, self._head, self._k):
+        for widget in (self._tokens, self._k):
             first.addWidget(widget, 1)
+        for widget in (self._source, self._head):
+            of_attention.addWidget(widget, 1)
         second.addWidget(QLabel("Opacity"))
         second.addWidget(self._opacity, 1)
         self._legend = Legend()
@@ -61,45 +72,60 @@ class OverlayPanel(Section):
         self._remarks = Words()
         self._doubts = Words()
         self.body.addLayout(first)
+        self.body.addLayout(of_attention)
         self.body.addLayout(second)
         for words in (self._legend, self._meaning, self._doubts, self._remarks):
             self.body.addWidget(words)
-        self._one_head = True
-        self.show_encoder("attention", 0)
+        self._has_attention = False
 
     def show_look(self, look: Look) -> None:
         """Show what is chosen."""
         self._overlay.setCurrentIndex(self._overlay.findData(look.overlay))
         self._tokens.setCurrentIndex(self._tokens.findData(look.tokens))
         self._tokens.setVisible(look.overlay in ("similarity", "pca"))
-        self._show_head()
+        self._source.setCurrentIndex(max(0, self._source.findData(look.attention)))
+        self._show_attention()
         self._head.setCurrentIndex(max(0, self._head.findData(look.head)))
         self._k.setVisible(look.overlay == "clusters")
         self._k.blockSignals(True)
         self._k.setValue(look.clusters)
         self._k.blockSignals(False)
 
-    def show_encoder(self, shows: str, heads: int) -> None:
-        """Call what the encoder shows by its name, and offer its heads.
+    def show_encoder(self, entry: Entry, depth: int) -> None:
+        """Call what the encoder shows by its name, and offer its blocks and heads.
 
         Parameters
         ----------
-        shows : "attention" or "feature norm"
-        heads : int
+        entry : Entry
+        depth : int
+            Its number of blocks, 0 while it is not loaded.
         """
-        self._overlay.setItemText(self._overlay.findData("attention"), shows.capitalize())
-        self._one_head = heads < 2
-        self._show_head()
-        if self._head.count() == heads + 1:
-            return
-        self._head.clear()
-        self._head.addItem("mean of heads", None)
-        for i in range(heads):
-            self._head.addItem(f"head {i + 1}", i)
+        self._overlay.setItemText(self._overlay.findData("attention"), entry.shows.capitalize())
+        self._has_attention = entry.shows == "attention"
+        chosen = self._source.currentData()
+        self._source.clear()
+        own = entry.attention_block
+        self._source.addItem("last block" if own == -1 else f"block {own} from the end", None)
+        for block in range(-1, -depth - 1, -1):
+            if block != own:
+                self._source.addItem(f"block {depth + 1 + block} of {depth}", block)
+        if depth:
+            self._source.setItemText(0, f"block {depth + 1 + own} of {depth}, its usual")
+        self._source.addItem("rollout", "rollout")
+        self._source.addItem("feature norm", "feature norm")
+        self._source.setCurrentIndex(max(0, self._source.findData(chosen)))
+        if self._head.count() != entry.heads + 1:
+            self._head.clear()
+            self._head.addItem("mean of heads", None)
+            for i in range(entry.heads):
+                self._head.addItem(f"head {i + 1}", i)
+        self._show_attention()
 
-    def _show_head(self) -> None:
-        chosen = self._overlay.currentData() == "attention"
-        self._head.setVisible(chosen and not self._one_head)
+    def _show_attention(self) -> None:
+        shown = self._has_attention and self._overlay.currentData() == "attention"
+        of_a_block = not isinstance(self._source.currentData(), str)
+        self._source.setVisible(shown)
+        self._head.setVisible(shown and of_a_block)
 
     def show_opacity(self, opacity: float) -> None:
         """Show the overlays' opacity, 0 to 1."""

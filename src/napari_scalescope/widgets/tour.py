@@ -155,7 +155,7 @@ class Tour:
     def _scale_for_slide(self, slide: Slide) -> float:
         """A resolution at which the slide has some hundred tiles."""
         mpp, (w, h) = slide.require_mpp(), slide.dimensions
-        tile_px = self._hub.session.entry.input_px
+        tile_px = self._hub.session.tile_px
         fitting = (w * h * mpp**2 / 800) ** 0.5 / tile_px
         return float(max(mpp, 0.25 * 2 ** round(np.log2(max(fitting, 0.25) / 0.25))))
 
