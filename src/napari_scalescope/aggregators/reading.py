@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from ..encoders.weights import read_state
 from ..errors import EncoderError
-from .aggregator import Aggregator, Array
+from .aggregator import Array
 from .attention_pooling import AttentionPooling, Scorer
 from .dual_stream import DualStream
 from .steps import LayerNorm, Linear, Step, gelu, relu, tanh
@@ -43,7 +43,7 @@ WRAPPERS = re.compile(r"^(?:(?:module|model|slide_encoder)\.)+")
 LOSS = re.compile(r"^instance_loss_fn\.")
 
 
-def read_aggregator(path: str | Path) -> Aggregator:
+def read_aggregator(path: str | Path) -> AttentionPooling | DualStream:
     """A head from a file of its makers: CLAM, MIL-Lab, TRIDENT, MADELEINE, AEM or DSMIL.
 
     Parameters
@@ -62,7 +62,9 @@ def read_aggregator(path: str | Path) -> Aggregator:
     return aggregator_of(state, path.name)
 
 
-def aggregator_of(state: Mapping[str, npt.NDArray[Any]], source: str) -> Aggregator:
+def aggregator_of(
+    state: Mapping[str, npt.NDArray[Any]], source: str
+) -> AttentionPooling | DualStream:
     """The head that tensors are of.
 
     Parameters
