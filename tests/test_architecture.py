@@ -17,7 +17,7 @@ FLOORS = [
     {"errors", "remembering"},
     {"geometry", "settings", "worker", "sample"},
     {"regions", "encoders"},
-    {"slides"},
+    {"slides", "aggregators"},
     {"embeddings"},
     {"analysis", "exchange", "pretraining"},
     {"session"},

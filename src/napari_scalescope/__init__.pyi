@@ -1,8 +1,12 @@
+from .aggregators import Aggregator, read_aggregator
 from .analysis import (
     Clusters,
     TileMap,
+    attention_entropy,
     attention_map,
     cluster,
+    mil_attention,
+    mil_attention_map,
     pca_map,
     project,
     similarity_map,
@@ -28,6 +32,7 @@ from .slides.phantom import phantom
 __version__: str
 
 __all__ = [
+    "Aggregator",
     "Box",
     "Clusters",
     "EmbeddingSet",
@@ -49,15 +54,19 @@ __all__ = [
     "TissueMask",
     "Tokens",
     "UnreachableError",
+    "attention_entropy",
     "attention_map",
     "cluster",
     "embed",
     "export",
     "load_encoder",
+    "mil_attention",
+    "mil_attention_map",
     "open_slide",
     "pca_map",
     "phantom",
     "project",
+    "read_aggregator",
     "read_regions",
     "read_tiles",
     "register_encoder",
