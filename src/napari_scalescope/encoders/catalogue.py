@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..errors import EncoderError
+from .text_spec import TextSpec
 
 Rgb = tuple[float, float, float]
 
@@ -60,6 +61,7 @@ class Entry(BaseModel):
     embedding: Literal["cls", "cls+mean", "mean", "head"]
     head: Literal["projection", "mlp", "attention-pool"] | None = None
     embedding_blocks: EmbeddingBlocks = EmbeddingBlocks()
+    text: TextSpec | None = None
     dim: Annotated[int, Field(gt=0)]
     token_dim: Annotated[int, Field(gt=0)]
     heads: Annotated[int, Field(gt=0)]
@@ -87,6 +89,8 @@ class Entry(BaseModel):
             raise ValueError(f"{self.id}: {self.input_px} px is no multiple of {self.patch_px} px")
         if (self.seed is not None) != (self.trained_on == "nothing"):
             raise ValueError(f"{self.id}: seed {self.seed}, trained on {self.trained_on}")
+        if self.text is not None and not self.text.image_projection and self.text.dim != self.dim:
+            raise ValueError(f"{self.id}: texts have {self.text.dim} dimensions, not {self.dim}")
         if self.seed is None and not self.files and self.packaged is None:
             raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
         return self

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from ..errors import EncoderError
 from .catalogue import DEFAULT_ENCODER, Entry, find_entry
 from .network import filled, final_norm, untrained
+from .text import TextTower, load_text_tower
 from .tokens import LAST, AttentionTap, feature_norm, forward_map, forward_tokens
 from .torch_import import torch_module
 from .weights import read_state, require_weights, sha256_of_file
@@ -105,6 +107,8 @@ class Encoder:
     precision : "bf16", "fp16" or "fp32"
     weights_sha256 : str
         Hash of the weights it was loaded from.
+    weights, folder : path, optional
+        The weights file, which may hold a text tower too, and the encoder folder.
 
     Attributes
     ----------
@@ -113,7 +117,14 @@ class Encoder:
     """
 
     def __init__(
-        self, entry: Entry, network: Any, device: str, precision: Precision, weights_sha256: str
+        self,
+        entry: Entry,
+        network: Any,
+        device: str,
+        precision: Precision,
+        weights_sha256: str,
+        weights: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         torch = torch_module()
         self.entry = entry
@@ -121,6 +132,7 @@ class Encoder:
         self.precision = precision
         self.weights_sha256 = weights_sha256
         self.batch = 64 if device.startswith("cuda") else 8
+        self._weights, self._folder = weights, folder
         self._network = network
         self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
@@ -151,6 +163,11 @@ class Encoder:
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
         }
+
+    @cached_property
+    def text(self) -> TextTower:
+        """The half that reads, loaded when it is first asked for. EncoderError if it has none."""
+        return load_text_tower(self.entry, self._weights, self._folder)
 
     def grid(self, tile_px: int) -> int:
         """Patch tokens along one side of a tile of that size.
@@ -327,12 +344,13 @@ def load_encoder(
     from ..settings import Settings
 
     entry = find_entry(name, has_weights=weights is not None)
+    home = Path(folder) if folder is not None else Settings().encoder_folder
     device = pick_device(device)
     precision = pick_precision(precision, device, entry)
+    path = None
     if entry.seed is not None and weights is None:
         network, digest = untrained(entry, entry.seed)
     else:
-        home = Path(folder) if folder is not None else Settings().encoder_folder
         path = require_weights(entry, home, Path(weights) if weights is not None else None)
         network = filled(entry, read_state(path))
         digest = sha256_of_file(path)
@@ -342,4 +360,4 @@ def load_encoder(
         raise EncoderError(
             f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'
         ) from error
-    return Encoder(entry, network, device, precision, digest)
+    return Encoder(entry, network, device, precision, digest, path, home)
