@@ -6,6 +6,7 @@ from .analysis import (
     pca_map,
     project,
     similarity_map,
+    text_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .encoders import Encoder, Encoding, load_encoder
@@ -60,5 +61,6 @@ __all__ = [
     "read_regions",
     "read_tiles",
     "similarity_map",
+    "text_map",
     "tissue_mask",
 ]

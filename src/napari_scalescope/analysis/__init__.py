@@ -3,7 +3,7 @@
 from .attention import attention_map
 from .clustering import Clusters, cluster
 from .projection import pca_map, project
-from .similarity import similarity, similarity_map
+from .similarity import similarity, similarity_map, text_map
 from .tile_map import MapClass, TileMap
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "project",
     "similarity",
     "similarity_map",
+    "text_map",
 ]

@@ -81,8 +81,15 @@ class TextTower:
         with torch.inference_mode():
             for text in texts:
                 tokens = [self._tokenize(prompt) for prompt in prompts(text)]
-                found.append(_unit(_unit(self._network(tokens).numpy()).mean(0)))
-        return np.stack(found) if found else np.empty((0, _spec(self.entry).dim), np.float32)
+                try:
+                    read = self._network(tokens).numpy()
+                except RuntimeError as error:  # as torch's all are
+                    raise EncoderError(
+                        f"{self.entry.name} failed to read “{text}”: {error}",
+                        "Free some memory and try again.",
+                    ) from error
+                found.append(_unit(_unit(read).mean(0)))
+        return np.stack(found) if found else np.empty((0, text_spec(self.entry).dim), np.float32)
 
     def images(self, embeddings: npt.ArrayLike) -> Vectors:
         """Embeddings of the same encoder as directions in the space they share with texts.
@@ -116,7 +123,7 @@ def load_text_tower(entry: Entry, weights: Path | None, folder: Path | None = No
         If the encoder has no text tower; if the file has none, not all of one, or another's; if
         the vocabulary or a library is missing.
     """
-    spec = _spec(entry)
+    spec = text_spec(entry)
     if weights is None:
         raise EncoderError(f"{entry.name} has no weights file to read from.", "Choose one.")
     needed("transformers.models.bert" if spec.kind == "bert" else "timm", entry)
@@ -154,7 +161,8 @@ def load_text_tower(entry: Entry, weights: Path | None, folder: Path | None = No
     return TextTower(entry, network.eval().requires_grad_(False), tokenize, matrix)
 
 
-def _spec(entry: Entry) -> TextSpec:
+def text_spec(entry: Entry) -> TextSpec:
+    """What the catalogue says of an encoder's text tower. EncoderError if it has none."""
     if entry.text is None:
         able = ", ".join(e.name for e in catalogue().values() if e.text is not None)
         raise EncoderError(f"{entry.name} reads no texts.", f"These do: {able}.")

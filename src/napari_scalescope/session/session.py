@@ -24,6 +24,7 @@ from .downloads import Downloads
 from .findings import Findings
 from .jobs import slide_job, view_job
 from .overlays import needs
+from .reading import Reader
 from .resources import Resources
 from .scales import shown_mpp, wanted_mpps
 from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View, worded
@@ -75,6 +76,9 @@ class Session:
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
         self._findings = found = Findings(self, self._maps, self._analysis)
+        self._reader = Reader(self._resources, self._say_reading, found.answer, self.failed.emit)
+        # Each may ask for those after it, and never the other way round.
+        self._workers = (self._engine, self._reader, self._analysis, self._maps)
         self.query_changed = found.query_changed
         self.selection_changed = found.selection_changed
         self.map_changed = found.map_changed
@@ -145,6 +149,8 @@ class Session:
             self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
+        if self.words and entry.text is not None and self.look.overlay == "similarity":
+            self._reader.read(self.words)
         self._view_if_live()
 
     def choose_scale(self, scale: Scale) -> None:
@@ -219,13 +225,12 @@ class Session:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is encoded or computed any more; False when the time was up."""
-        # Encoding asks for analysis and maps, analysis for maps, and never the other way round.
-        return all(w.wait(timeout) for w in (self._engine, self._analysis, self._maps))
+        return all(w.wait(timeout) for w in self._workers)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is encoded or computed now."""
-        return self._engine.idle and self._analysis.idle and self._maps.idle
+        return all(w.idle for w in self._workers)
 
     def embeddings(self, mpp: float | None = None) -> EmbeddingSet | None:
         """What is encoded at a resolution (default: the one shown), None where nothing is."""
@@ -272,6 +277,27 @@ class Session:
             self.set_look(overlay="similarity")
         self.refresh_map()
         self.encode_view()  # at least the place itself has to be encoded
+
+    @property
+    def words(self) -> str:
+        """The text that was asked about, empty where a place was, or nothing."""
+        return self._findings.words
+
+    def ask_text(self, text: str) -> None:
+        """What looks like this text says ("lymphocytes")? Shows the similarity map.
+
+        The encoder has to read (`Entry.text`). A text that ends with a full stop is taken as it
+        is, anything else is worded in several ways (`encoders.text.TEMPLATES`).
+        """
+        text = " ".join(text.split())
+        if not text or not self._reader.able():
+            return
+        self._findings.ask_text(text)
+        if self.look.overlay != "similarity":
+            self.set_look(overlay="similarity")
+        self._reader.read(text)
+        self.refresh_map()
+        self.encode_view()  # there has to be something to compare it with
 
     @property
     def selection(self) -> Selection | None:
@@ -341,6 +367,7 @@ class Session:
         self.downloads.stop()
         self._engine.close()
         self._findings.close()
+        self._reader.close()
         self._analysis.close()
         self._maps.close()
         self._resources.retire_sets()
@@ -370,6 +397,9 @@ class Session:
     def _say(self, status: Status) -> None:
         self.status = status
         self.status_changed.emit(status)
+
+    def _say_reading(self, text: str) -> None:
+        self._say(Status(text, busy=True)) if text else self._say_at_rest()
 
     def _say_at_rest(self) -> None:
         """Say that nothing is encoded, unless another job goes on."""

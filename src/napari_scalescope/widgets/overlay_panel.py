@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QSpinBox, QWidget
 
 from ..analysis import TileMap
 from ..session import OVERLAYS, Look, Remark
@@ -18,6 +18,8 @@ class OverlayPanel(Section):
     look_changed = Signal(dict)
     """(dict): fields of `Look` the user changed."""
     opacity_changed = Signal(float)
+    text_asked = Signal(str)
+    """(str): what to look for, in words."""
 
     def __init__(self) -> None:
         super().__init__("Overlay")
@@ -45,6 +47,15 @@ class OverlayPanel(Section):
         self._k.setSuffix(" groups")
         self._k.setAccessibleName("Number of clusters")
         self._k.valueChanged.connect(lambda k: self.look_changed.emit({"clusters": k}))
+        self._words = QLineEdit()
+        self._words.setPlaceholderText("Look for…, e.g. lymphocytes")
+        self._words.setAccessibleName("Look for")
+        self._words.setToolTip(
+            "Shows where tissue looks like what you write, and Enter starts it. A sentence that "
+            "ends with a full stop is taken as it is; a name is worded in several ways."
+        )
+        self._words.setClearButtonEnabled(True)
+        self._words.returnPressed.connect(self._ask)
         self._opacity = QSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 100)
         self._opacity.setAccessibleName("Opacity of the overlay")
@@ -61,6 +72,7 @@ class OverlayPanel(Section):
         self._remarks = Words()
         self._doubts = Words()
         self.body.addLayout(first)
+        self.body.addWidget(self._words)
         self.body.addLayout(second)
         for words in (self._legend, self._meaning, self._doubts, self._remarks):
             self.body.addWidget(words)
@@ -79,14 +91,17 @@ class OverlayPanel(Section):
         self._k.setValue(look.clusters)
         self._k.blockSignals(False)
 
-    def show_encoder(self, shows: str, heads: int) -> None:
-        """Call what the encoder shows by its name, and offer its heads.
+    def show_encoder(self, shows: str, heads: int, reads: bool = False) -> None:
+        """Call what the encoder shows by its name, and offer its heads and what it reads.
 
         Parameters
         ----------
         shows : "attention" or "feature norm"
         heads : int
+        reads : bool
+            Whether it can be asked for texts.
         """
+        self._words.setVisible(reads)
         self._overlay.setItemText(self._overlay.findData("attention"), shows.capitalize())
         self._one_head = heads < 2
         self._show_head()
@@ -96,6 +111,15 @@ class OverlayPanel(Section):
         self._head.addItem("mean of heads", None)
         for i in range(heads):
             self._head.addItem(f"head {i + 1}", i)
+
+    def _ask(self) -> None:
+        if self._words.text().strip():
+            self.text_asked.emit(self._words.text())
+
+    def show_words(self, text: str) -> None:
+        """Show what is looked for; nothing once something else is."""
+        if text.split() != self._words.text().split():
+            self._words.setText(text)
 
     def _show_head(self) -> None:
         chosen = self._overlay.currentData() == "attention"
