@@ -83,7 +83,7 @@ def test_only_widgets_know_qt_and_napari(path: Path) -> None:
 
 #: Modules that need torch to be read, since a class of theirs is one of torch's. They are imported
 #: inside functions, as torch is.
-TORCH_MODULES = ("encoders.heads", "encoders.stem")
+TORCH_MODULES = ("encoders.heads", "encoders.stem", "encoders.text_networks")
 
 
 @pytest.mark.parametrize("path", FILES, ids=IDS)

@@ -10,6 +10,7 @@ from .analysis import (
     pca_map,
     project,
     similarity_map,
+    text_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .encoders import Encoder, Encoding, Tokens, load_encoder, register_encoder
@@ -71,5 +72,6 @@ __all__ = [
     "read_tiles",
     "register_encoder",
     "similarity_map",
+    "text_map",
     "tissue_mask",
 ]

@@ -12,6 +12,7 @@ from napari_scalescope.analysis import (
     pca_map,
     similarity,
     similarity_map,
+    text_map,
 )
 from napari_scalescope.analysis.similarity import token_at, vector_at
 from napari_scalescope.embeddings import EmbeddingSet, embedding_set
@@ -93,3 +94,23 @@ def test_a_map_of_tokens_is_the_same_however_it_is_read(
     whole = make(emb, **options)
     monkeypatch.setattr(embedding_set, "PIECE_BYTES", 5000)
     np.testing.assert_allclose(make(emb, **options).values, whole.values, atol=1e-5)
+
+
+def test_a_text_is_compared_where_texts_are(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves)
+    turn = np.linalg.qr(np.random.default_rng(2).normal(size=(16, 16)))[0][:, :8]
+    vector = (emb.vectors[0] @ turn).astype(np.float32)
+    made = text_map(emb, "left half", vector, lambda v: v @ turn)
+    left, right = np.split(made.values, 2, axis=1)
+    assert left.min() > right.max()
+    np.testing.assert_allclose(
+        made.values[emb.tiles[:, 0], emb.tiles[:, 1]],
+        similarity(emb.vectors @ turn, vector),
+        atol=1e-6,
+    )
+    assert made.name == "“left half”"
+    assert "text “left half”" in made.legend
+    assert "0 to 0.4" in made.legend
+    assert made.unit == "cosine to the text"

@@ -57,6 +57,23 @@ def test_the_next_name_is_tried_where_the_first_is_not_there(hub: HubServer, ent
         download(elsewhere, None, hub.url)
 
 
+def test_the_vocabulary_of_an_encoder_that_reads_comes_with_its_weights(hub: HubServer) -> None:
+    from napari_scalescope.encoders.text_tokens import find_tokenizer
+
+    keep, conch = catalogue()["keep"], catalogue()["conch"]
+    assert keep.text is not None
+    assert download(keep, None, hub.url).name == "model.safetensors"  # though there is none
+    assert find_tokenizer(keep, keep.text, None, None) is None
+    hub.files["vocab.txt"] = b"[PAD]"
+    path = download(keep, None, hub.url)
+    assert path.read_bytes() == CONTENT
+    found = find_tokenizer(keep, keep.text, None, None)
+    assert found is not None
+    assert found.read_bytes() == b"[PAD]"
+    hub.files = {"pytorch_model.bin": CONTENT}
+    assert download(conch, None, hub.url).name == "pytorch_model.bin"  # its vocabulary is elsewhere
+
+
 class Stopped(Exception):
     pass
 

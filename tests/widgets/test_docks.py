@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLineEdit
 
+from napari_scalescope.encoders import catalogue
 from napari_scalescope.exchange import read_regions
 from napari_scalescope.geometry import Box
 from napari_scalescope.widgets.embedding_map import EmbeddingMap
@@ -131,6 +134,26 @@ def test_scale_keys_stop_where_nothing_is_left_to_see(
     hub.session.choose_scale((100.0,))
     explorer._step_scale(0.5)  # the way back is open
     assert hub.session.scale == (50.0,)
+
+
+def test_what_is_written_is_looked_for_and_letters_are_no_keys(
+    explorer: Explorer, hub: Any, encoder: FakeEncoder, monkeypatch: Any, qtbot: Any
+) -> None:
+    asked: list[str] = []
+    hub.session.ask_text = asked.append  # would load an encoder that reads
+    explorer.overlay.text_asked.disconnect()
+    explorer.overlay.text_asked.connect(hub.session.ask_text)
+    line = explorer.overlay.findChild(QLineEdit)
+    assert line.isHidden()
+    entry = catalogue()["plip"]
+    hub.session._resources.entry = entry
+    hub.session.encoder_changed.emit()
+    qtbot.waitUntil(lambda: not line.isHidden())
+    line.setFocus()
+    qtbot.keyClicks(line, "eosinophils [e]")
+    qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert asked == ["eosinophils [e]"]
+    assert encoder.encoded == 0
 
 
 def test_drawing_needs_a_slide(explorer: Explorer, hub: Any, viewer: Any) -> None:

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QDoubleSpinBox,
     QFileDialog,
+    QLineEdit,
     QMessageBox,
     QPushButton,
     QSlider,
@@ -394,6 +395,29 @@ def test_overlay_panel_shows_what_fits_the_overlay(shown: Any, qtbot: Any) -> No
         head.setCurrentIndex(2)
         head.activated.emit(2)
     assert heard.args == [{"head": 1}]
+
+
+def test_what_to_look_for_can_be_written_where_the_encoder_reads(shown: Any, qtbot: Any) -> None:
+    panel = shown(OverlayPanel())
+    line = panel.findChild(QLineEdit)
+    assert line.accessibleName() == "Look for"
+    assert "lymphocytes" in line.placeholderText()
+    panel.show_encoder(catalogue()["untrained"], 0)
+    assert not line.isVisible()
+    panel.show_encoder(catalogue()["plip"], 12)
+    assert line.isVisible()
+    with qtbot.assertNotEmitted(panel.text_asked):
+        qtbot.keyClicks(line, "  ")
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+    line.clear()
+    qtbot.keyClicks(line, "fat cells")
+    with qtbot.waitSignal(panel.text_asked) as heard:
+        qtbot.keyClick(line, Qt.Key.Key_Return)
+    assert heard.args == ["fat cells"]
+    panel.show_words("fat cells")
+    assert line.text() == "fat cells"
+    panel.show_words("")
+    assert line.text() == ""
 
 
 def test_opacity_is_a_share(shown: Any, qtbot: Any) -> None:

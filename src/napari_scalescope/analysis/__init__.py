@@ -4,7 +4,7 @@ from .attention import attention_map
 from .clustering import Clusters, cluster
 from .mil import Entropy, attention_entropy, mil_attention, mil_attention_map
 from .projection import pca_map, project
-from .similarity import similarity, similarity_map
+from .similarity import similarity, similarity_map, text_map
 from .tile_map import MapClass, TileMap
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "project",
     "similarity",
     "similarity_map",
+    "text_map",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -72,6 +75,7 @@ def similarity_map(
     negatives: npt.ArrayLike | None = None,
     tokens: bool = False,
     tiles: npt.ArrayLike | None = None,
+    space: Callable[[Vectors], Vectors] | None = None,
 ) -> TileMap:
     """How much every tile, or every patch token, looks like a query.
 
@@ -86,6 +90,8 @@ def similarity_map(
         Compare patch tokens rather than whole tiles. Vectors are then patch tokens.
     tiles : (n, 2), optional
         With ``tokens``: which tiles to show; default all that have patch tokens.
+    space : callable, (n, D) to (n, T), optional
+        Where whole tiles are compared, if not among embeddings as they are. Vectors are of it.
 
     Returns
     -------
@@ -118,7 +124,8 @@ def similarity_map(
     else:
         if not len(emb):
             raise LookupError("nothing is encoded yet")
-        raster = emb.raster(similarity(emb.vectors, wanted, negatives))
+        vectors = emb.vectors if space is None else space(emb.vectors)
+        raster = emb.raster(similarity(vectors, wanted, negatives))
         placement = emb.grid.placement
     return TileMap(
         "Similarity",
@@ -132,3 +139,40 @@ def similarity_map(
         mpp=emb.grid.mpp,
         smooth=tokens,
     )
+
+
+def text_map(
+    emb: EmbeddingSet, text: str, vector: npt.ArrayLike, space: Callable[[Vectors], Vectors]
+) -> TileMap:
+    """How much every tile looks like what a text says.
+
+    Parameters
+    ----------
+    emb : EmbeddingSet
+        Of an encoder that reads (`Encoder.text`).
+    text : str
+        What is looked for, as it is to be shown.
+    vector : (T,) or (1, T)
+        `TextTower.vectors` of the text.
+    space : callable, (n, D) to (n, T)
+        `TextTower.images`: embeddings of some encoders need one more step to where texts are.
+
+    Returns
+    -------
+    TileMap
+        Scores: cosine between text and tile. Texts and images lie in two clouds of the space they
+        share (Liang et al. 2022, the modality gap), so it is far lower than between two tiles,
+        and only the order of tiles can be read from it.
+
+    Raises
+    ------
+    LookupError
+        If nothing is encoded yet.
+    """
+    made = similarity_map(emb, np.atleast_2d(np.asarray(vector)), space=space)
+    legend = (
+        f"Cosine between the text “{text}” and each tile. It is far lower than between two tiles, "
+        "0 to 0.4 as a rule: read where it is higher than elsewhere, not how high it is. "
+        "Colours span the 2nd to 99.8th percentile of what is shown."
+    )
+    return replace(made, name=f"“{text}”", unit="cosine to the text", legend=legend)

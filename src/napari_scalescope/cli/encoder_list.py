@@ -30,6 +30,7 @@ def rows(folder: Path) -> list[dict[str, Any]]:
             "trained_on": e.trained_on,
             "embedding": e.embedding,
             "shows": e.shows,
+            "reads": e.text is not None,
             "licence": e.licence,
             "commercial": e.commercial,
             "gated": e.gated,
@@ -81,14 +82,15 @@ def _page() -> Iterator[str]:
         "Every encoder here is built in the tests and its parameters are counted; its weights are "
         "its makers' and are got from them. *Commercial* is what its licence says: read it. "
         "*Shows* is what stands for where it looks: an encoder without a class token has no "
-        "attention to show, and the norm of its last features is shown and called so."
+        "attention to show, and the norm of its last features is shown and called so. *Reads*: "
+        "it can be asked [in words](text-queries.md)."
     )
     yield ""
     yield (
         "| id | name | parameters | tile | patch | embedding | length | µm/px | shows "
-        "| weights | licence | commercial |"
+        "| reads | weights | licence | commercial |"
     )
-    yield "| --- " * 12 + "|"
+    yield "| --- " * 13 + "|"
     for e in known:
         yield f"| {' | '.join(_cells(e))} |"
     yield ""
@@ -113,6 +115,7 @@ def _cells(e: Entry) -> Iterator[str]:
     yield str(e.dim)
     yield _mpp(e)
     yield e.shows
+    yield "yes" if e.text is not None else ""
     if e.seed is not None:
         yield "random"
     elif e.packaged is not None:

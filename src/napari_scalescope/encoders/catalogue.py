@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .text_spec import TextSpec
+
 Rgb = tuple[float, float, float]
 
 #: Sides of tiles people cut, pixels.
@@ -64,6 +66,7 @@ class Entry(BaseModel):
     embedding: Literal["cls", "cls+mean", "mean", "head", "own"]
     head: Literal["projection", "mlp", "attention-pool"] | None = None
     embedding_blocks: EmbeddingBlocks = EmbeddingBlocks()
+    text: TextSpec | None = None
     dim: Annotated[int, Field(gt=0)]
     token_dim: Annotated[int, Field(gt=0)]
     heads: Annotated[int, Field(gt=0)]
@@ -95,6 +98,8 @@ class Entry(BaseModel):
             raise ValueError(f"{self.id}: {self.embedding} of a network without a class token")
         if (self.seed is not None) != (self.trained_on == "nothing"):
             raise ValueError(f"{self.id}: seed {self.seed}, trained on {self.trained_on}")
+        if self.text is not None and not self.text.image_projection and self.text.dim != self.dim:
+            raise ValueError(f"{self.id}: texts have {self.text.dim} dimensions, not {self.dim}")
         if not (self.seed is not None or self.files or self.packaged or self.weights):
             raise ValueError(f"{self.id}: neither weights nor a seed to make them from")
         return self

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Collection
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -16,6 +18,7 @@ from .catalogue import Entry
 from .devices import Precision, dtype_of
 from .encoding import EVERYTHING, Encoding, Part, Tokens
 from .network import final_norm
+from .text import TextTower, load_text_tower
 from .tokens import LAST, AttentionSource, Tap, feature_norm, forward_map, tapped_blocks
 from .torch_import import torch_module
 
@@ -45,6 +48,8 @@ class Encoder:
     precision : "bf16", "fp16" or "fp32"
     weights_sha256 : str
         Hash of the weights it was loaded from.
+    weights, folder : path, optional
+        The weights file, which may hold a text tower too, and the encoder folder.
 
     Attributes
     ----------
@@ -53,7 +58,14 @@ class Encoder:
     """
 
     def __init__(
-        self, entry: Entry, network: Any, device: str, precision: Precision, weights_sha256: str
+        self,
+        entry: Entry,
+        network: Any,
+        device: str,
+        precision: Precision,
+        weights_sha256: str,
+        weights: Path | None = None,
+        folder: Path | None = None,
     ) -> None:
         torch = torch_module()
         self.entry = entry
@@ -62,6 +74,7 @@ class Encoder:
         self.weights_sha256 = weights_sha256
         self.attention: AttentionSource = entry.looks_with
         self._batch = BatchSize(LARGEST[device.partition(":")[0]])
+        self._weights, self._folder = weights, folder
         self._network = network
         self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
@@ -121,6 +134,11 @@ class Encoder:
             "mean": list(self.entry.mean),
             "std": list(self.entry.std),
         }
+
+    @cached_property
+    def text(self) -> TextTower:
+        """The half that reads, loaded when it is first asked for. EncoderError if it has none."""
+        return load_text_tower(self.entry, self._weights, self._folder)
 
     def looking(self, source: AttentionSource | None) -> Encoder:
         """The same encoder, whose attention maps are made of something else.

@@ -24,6 +24,7 @@ class FunctionEncoder(Encoder):
         self.precision = "fp32"
         self.weights_sha256 = digest_of(own)
         self.attention = own.entry.looks_with
+        self._weights = self._folder = None
         self._function = own.function
         self._network = own.function
         self._batch = BatchSize(LARGEST["cpu"])

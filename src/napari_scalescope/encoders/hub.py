@@ -25,6 +25,8 @@ _NO_NETWORK = {"ConnectError", "ConnectTimeout", "ProxyError", "PoolTimeout"}
 def download(entry: Entry, report: Report | None = None, endpoint: str | None = None) -> Path:
     """Get an encoder's weights into the hub's cache. Takes as long as it takes: use a thread.
 
+    The vocabulary of an encoder that reads comes with them, where it is on the same page.
+
     A connection that breaks is taken up where it broke, for some tries. ``report`` may raise to
     stop it: then nothing is kept, for the hub's client begins every download anew, so that no two
     programs ever write to one file.
@@ -58,7 +60,9 @@ def download(entry: Entry, report: Report | None = None, endpoint: str | None = 
     bar = _bar(report) if report is not None else None
     for name in entry.files:
         try:
-            return Path(hf_hub_download(entry.hub, name, endpoint=endpoint, tqdm_class=bar))
+            path = Path(hf_hub_download(entry.hub, name, endpoint=endpoint, tqdm_class=bar))
+            _get_vocabulary(entry, endpoint)
+            return path
         except RemoteEntryNotFoundError:
             continue
         except (OSError, ValueError, RuntimeError) as error:
@@ -67,6 +71,21 @@ def download(entry: Entry, report: Report | None = None, endpoint: str | None = 
         f"{entry.hub} holds none of {', '.join(entry.files)}.",
         "Choose the file it does hold with Local weights…, and tell us.",
     )
+
+
+def _get_vocabulary(entry: Entry, endpoint: str | None) -> None:
+    """Without one the encoder still sees; `text_tokens` says what is missing when it shall read."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import RemoteEntryNotFoundError
+
+    if entry.hub is None or entry.text is None or entry.text.tokenizer_page:
+        return
+    for name in entry.text.tokenizer:
+        try:
+            hf_hub_download(entry.hub, name, endpoint=endpoint)
+            return
+        except RemoteEntryNotFoundError:
+            continue
 
 
 def _bar(report: Report) -> type[Any]:

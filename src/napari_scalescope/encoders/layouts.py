@@ -69,6 +69,24 @@ _HF_BLOCK: Rules = (
 )
 
 
+#: Of a branch of BEiT-3 without its letter A or B; this file takes A, that of images.
+BEIT3: Rules = (
+    (r"^vision_embed\.cls_token$", "cls_token"),
+    (r"^vision_embed\.", "patch_embed."),
+    (r"\.A\.", "."),
+    (r"^encoder\.embed_positions\.weight$", _OFFSET_POSITIONS),
+    (r"^encoder\.layer_norm\.", "norm."),
+    (r"^encoder\.layers\.", "blocks."),
+    (r"\.self_attn_layer_norm\.", ".norm1."),
+    (r"\.final_layer_norm\.", ".norm2."),
+    (r"\.self_attn\.inner_attn_ln\.", ".attn.norm."),
+    (r"\.self_attn\.([qkv])_proj\.", r".attn.\1."),
+    (r"\.self_attn\.out_proj\.", ".attn.proj."),
+    (r"\.ffn\.ffn_layernorm\.", ".mlp.norm."),
+    (r"\.ffn\.", ".mlp."),
+)
+
+
 def _mobilenet_rules() -> Rules:
     """Torchvision counts the blocks through; timm has them in stages."""
     rules = [
@@ -153,19 +171,7 @@ LAYOUTS = (
         "vision_embed.cls_token",
         (
             (r"^.*\.B\..*$|^text_embed\..*$", ""),
-            (r"^vision_embed\.cls_token$", "cls_token"),
-            (r"^vision_embed\.", "patch_embed."),
-            (r"\.A\.", "."),
-            (r"^encoder\.embed_positions\.weight$", _OFFSET_POSITIONS),
-            (r"^encoder\.layer_norm\.", "norm."),
-            (r"^encoder\.layers\.", "blocks."),
-            (r"\.self_attn_layer_norm\.", ".norm1."),
-            (r"\.final_layer_norm\.", ".norm2."),
-            (r"\.self_attn\.inner_attn_ln\.", ".attn.norm."),
-            (r"\.self_attn\.([qkv])_proj\.", r".attn.\1."),
-            (r"\.self_attn\.out_proj\.", ".attn.proj."),
-            (r"\.ffn\.ffn_layernorm\.", ".mlp.norm."),
-            (r"\.ffn\.", ".mlp."),
+            *BEIT3,
         ),
     ),
     Layout(
@@ -196,6 +202,7 @@ LAYOUTS = (
         "patch_embed.proj.weight",
         (
             (r"^register_tokens$", "reg_token"),
+            (r"\.ls([12])\.weight$", r".ls\1.gamma"),  # KEEP: transformers took "gamma" ill
             (r"^blocks\.\d+\.(\d+\.)", r"blocks.\1"),  # DINOv2 keeps blocks in chunks
             (r"\.mlp\.w12\.", ".mlp.fc1."),
             (r"\.mlp\.w3\.", ".mlp.fc2."),
@@ -236,7 +243,7 @@ def to_timm(
         prefix = _prefix(state, layout)
         if prefix is None:
             continue
-        found = _fused(_renamed(state, layout, prefix))
+        found = fused(_renamed(state, layout, prefix))
         _settle_positions(found, shapes)
         wanted = {k: v for k, v in found.items() if k in shapes or not _LEFTOVERS.search(k)}
         return wanted, layout.name
@@ -257,17 +264,18 @@ def _renamed(state: Mapping[str, torch.Tensor], layout: Layout, prefix: str) -> 
     out: State = {}
     for name, tensor in state.items():
         if name.startswith(prefix):
-            new = _apply(layout.rules, name.removeprefix(prefix))
+            new = apply_rules(layout.rules, name.removeprefix(prefix))
             if new:
                 out[new] = tensor
         else:
-            new = _apply(layout.heads, name)
+            new = apply_rules(layout.heads, name)
             if new != name:
                 out[new] = tensor
     return out
 
 
-def _apply(rules: Rules, name: str) -> str:
+def apply_rules(rules: Rules, name: str) -> str:
+    """A name after all rules, in order."""
     for pattern, replacement in rules:
         name = re.sub(pattern, replacement, name)
     return name
@@ -276,7 +284,7 @@ def _apply(rules: Rules, name: str) -> str:
 _APART = re.compile(r"(.*\.attn\.)(q|query|k|key|v|value)\.(weight|bias)$")
 
 
-def _fused(state: State) -> State:
+def fused(state: State) -> State:
     """Queries, keys and values as the one matrix timm has."""
     import torch
 

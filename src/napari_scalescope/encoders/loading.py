@@ -59,6 +59,7 @@ def load_encoder(
         return FunctionEncoder(own)
     device = pick_device(device)
     precision = pick_precision(precision, device, entry)
+    path = None
     if entry.seed is not None and weights is None:
         network, digest = untrained(entry, entry.seed)
     else:
@@ -74,4 +75,4 @@ def load_encoder(
         raise EncoderError(
             f"{entry.name} does not fit on {device} ({error}).", 'Use the device "cpu".'
         ) from error
-    return Encoder(entry, network, device, precision, digest)
+    return Encoder(entry, network, device, precision, digest, path, home)

@@ -13,9 +13,11 @@ from psygnal import Signal
 from ..analysis import Clusters, TileMap, cluster, project
 from ..analysis.projection import UMAP_MIN
 from ..embeddings import EmbeddingSet
+from ..encoders import Encoder
 from ..slides import Slide, TissueMask
 from ..worker import NewestOnly
 from .overlays import make_map
+from .reading import TextQuery
 from .state import Look, Projection, Selection, View
 
 
@@ -37,6 +39,10 @@ class Scene(Protocol):
     @property
     def mpp(self) -> float | None:
         """The resolution that is shown."""
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """What it is looked at with, None until it is loaded."""
 
     @property
     def tissue(self) -> TissueMask | None:
@@ -70,6 +76,8 @@ class Findings:
 
     def __init__(self, scene: Scene, maps: NewestOnly, analysis: NewestOnly) -> None:
         self.query: tuple[float, float] | None = None
+        self.words = ""
+        self._read: TextQuery | None = None
         self.selection: Selection | None = None
         self.map: TileMap | None = None
         self.clusters: Clusters | None = None
@@ -86,7 +94,7 @@ class Findings:
         with self._lock:
             self._generation += 1
             if not keep_query:
-                self.query = None
+                self.query, self.words, self._read = None, "", None
             self.selection = self.map = self.clusters = self.projection = None
         if not keep_query:
             self.query_changed.emit()
@@ -107,8 +115,19 @@ class Findings:
 
     def ask(self, x: float, y: float) -> None:
         """The question is what looks like this place (level-0 pixels)."""
-        self.query = (float(x), float(y))
+        self.query, self.words, self._read = (float(x), float(y)), "", None
         self.query_changed.emit()
+
+    def ask_text(self, text: str) -> None:
+        """The question is what looks like this text says, once `answer` has it as a vector."""
+        self.query, self.words, self._read = None, text, None
+        self.query_changed.emit()
+
+    def answer(self, query: TextQuery) -> None:
+        """A text was read. Another question may have been asked meanwhile."""
+        if query.text == self.words:
+            self._read = query
+            self.refresh_map()
 
     def select(self, tiles: npt.ArrayLike, mpp: float | None = None) -> None:
         """Select tiles (n, 2) of the grid at a resolution, by default the one shown."""
@@ -147,7 +166,8 @@ class Findings:
             if clusters is not None and clusters.emb.key != emb.key:
                 clusters = None
             box = slide.box if view is None else view.box
-            made = make_map(emb, look, box, self.query, clusters, scene.tissue)
+            read = self._read if self._read and self._read.encoder is scene.encoder else None
+            made = make_map(emb, look, box, self.query or read, clusters, scene.tissue)
         with self._lock:
             if generation != self._generation or look != scene.look:
                 return

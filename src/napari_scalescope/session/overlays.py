@@ -12,6 +12,7 @@ from ..embeddings import EmbeddingSet
 from ..embeddings.embedding_set import FLAG, Part
 from ..geometry import Box, IntArray
 from ..slides import TissueMask
+from .reading import TextQuery
 from .state import Look
 
 #: How far beyond the tissue a map still shows, µm.
@@ -38,14 +39,19 @@ def make_map(
     emb: EmbeddingSet,
     look: Look,
     box: Box,
-    query: tuple[float, float] | None,
+    query: tuple[float, float] | TextQuery | None,
     clusters: Clusters | None,
     mask: TissueMask | None,
 ) -> TileMap | None:
     """The overlay for a view, None while there is nothing to show.
 
-    Maps at token resolution cover the tissue in view; maps of tiles cover the slide.
+    Maps at token resolution cover the tissue in view; maps of tiles cover the slide. A text is
+    compared with tiles: their vectors are what was trained to lie near it, tokens were not.
     """
+    if isinstance(query, TextQuery):
+        if look.overlay == "similarity":
+            return query.map(emb)
+        query = None
     made = _whole_map(emb, look, box, query, clusters)
     return made if made is None or mask is None or not needs(look) else on_tissue(made, mask)
 

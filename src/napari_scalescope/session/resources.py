@@ -50,6 +50,7 @@ class Resources:
         self._retired: list[StoredSet] = []
         self._masks: dict[str, TissueMask] = {}
         self._lock = threading.RLock()
+        self._loading = threading.Lock()
 
     def use_slide(self, slide: Slide | None) -> None:
         """Work on another slide from now on."""
@@ -72,6 +73,10 @@ class Resources:
 
     def require_encoder(self) -> Encoder:
         """The chosen encoder, loaded."""
+        with self._loading:  # by one of those who need it
+            return self._require_encoder()
+
+    def _require_encoder(self) -> Encoder:
         with self._lock:
             entry, weights = self.entry, self._weights
             if self.encoder is not None:

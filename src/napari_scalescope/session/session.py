@@ -13,7 +13,6 @@ from ..analysis import Clusters, TileMap
 from ..embeddings import EmbeddingSet, Progress, StoredSet
 from ..embeddings.engine import Engine, Job
 from ..encoders import DEFAULT_ENCODER, Encoder, Entry, find_entry
-from ..errors import ScaleScopeError
 from ..exchange import export
 from ..regions import Regions
 from ..settings import Settings
@@ -24,9 +23,11 @@ from .downloads import Downloads
 from .findings import Findings
 from .jobs import slide_job, view_job
 from .overlays import needs
+from .reading import Reader
+from .reports import Reports
 from .resources import Resources
 from .scales import shown_mpp, wanted_mpps
-from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View, worded
+from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View
 
 
 class Session:
@@ -49,9 +50,6 @@ class Session:
     live_changed = Signal(bool)
     tiles_encoded = Signal()
     regions_changed = Signal()
-    status_changed = Signal(object)
-    failed = Signal(object)
-    """(ScaleScopeError): something could not be done; its text is for the user."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -60,31 +58,37 @@ class Session:
         self.look = Look()
         self.live = False
         self.regions = Regions()
-        self.status = Status()
         self._projecting = False
-        self._last_error = ""
-        self._progress: tuple[Job, Progress] | None = None
+        self._engine = Engine()
+        self._reports = reports = Reports(self._engine, lambda: self.live, self._doubts)
+        self.status_changed = reports.changed
+        self.failed = reports.failed
+        """(ScaleScopeError): something could not be done; its text is for the user."""
         self._resources = Resources(
             self.settings,
             find_entry(DEFAULT_ENCODER),
-            lambda text: self._say(Status(text, busy=True)),
+            reports.wait_for,
             self.encoder_changed.emit,
         )
         self.downloads = Downloads()
-        self._engine = Engine()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
         self._findings = found = Findings(self, self._maps, self._analysis)
+        self._reader = Reader(self._resources, reports.wait_for, found.answer, self.failed.emit)
+        # Each may ask for those after it, and never the other way round.
+        self._workers = (self._engine, self._reader, self._analysis, self._maps)
         self.query_changed = found.query_changed
         self.selection_changed = found.selection_changed
         self.map_changed = found.map_changed
         self.clusters_changed = found.clusters_changed
         self.projection_changed = found.projection_changed
-        self._engine.started.connect(self._on_started)
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
-        self._engine.failed.connect(self._on_failed)
-        self._engine.dropped.connect(self._say_at_rest)
+
+    @property
+    def status(self) -> Status:
+        """What is going on."""
+        return self._reports.status
 
     # --- slide ---
 
@@ -147,6 +151,8 @@ class Session:
             self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
+        if self.words and entry.text is not None and self.look.overlay == "similarity":
+            self._reader.read(self.words)
         self._view_if_live()
 
     @property
@@ -210,14 +216,14 @@ class Session:
         """Encode whatever comes into view, or only when asked."""
         if live != self.live:
             self.live = live
-            self._last_error = ""
+            self._reports.forget_errors()
             self.live_changed.emit(live)
             if live:
                 self._view_if_live()
             else:
                 self._engine.view(None)
                 if self.status.busy:
-                    self._say_at_rest()
+                    self._reports.rest()
 
     def encode_view(self) -> None:
         """Encode what is in view now."""
@@ -234,17 +240,16 @@ class Session:
         """Stop encoding. What was encoded is kept."""
         self.set_live(False)
         self._engine.stop()
-        self._say_at_rest()
+        self._reports.rest()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is encoded or computed any more; False when the time was up."""
-        # Encoding asks for analysis and maps, analysis for maps, and never the other way round.
-        return all(w.wait(timeout) for w in (self._engine, self._analysis, self._maps))
+        return all(w.wait(timeout) for w in self._workers)
 
     @property
     def idle(self) -> bool:
         """Whether nothing is encoded or computed now."""
-        return self._engine.idle and self._analysis.idle and self._maps.idle
+        return all(w.idle for w in self._workers)
 
     def embeddings(self, mpp: float | None = None) -> EmbeddingSet | None:
         """What is encoded at a resolution (default: the one shown), None where nothing is."""
@@ -306,6 +311,27 @@ class Session:
             self.set_look(overlay="similarity")
         self.refresh_map()
         self.encode_view()  # at least the place itself has to be encoded
+
+    @property
+    def words(self) -> str:
+        """The text that was asked about, empty where a place was, or nothing."""
+        return self._findings.words
+
+    def ask_text(self, text: str) -> None:
+        """What looks like this text says ("lymphocytes")? Shows the similarity map.
+
+        The encoder has to read (`Entry.text`). A text that ends with a full stop is taken as it
+        is, anything else is worded in several ways (`encoders.text.TEMPLATES`).
+        """
+        text = " ".join(text.split())
+        if not text or not self._reader.able():
+            return
+        self._findings.ask_text(text)
+        if self.look.overlay != "similarity":
+            self.set_look(overlay="similarity")
+        self._reader.read(text)
+        self.refresh_map()
+        self.encode_view()  # there has to be something to compare it with
 
     @property
     def selection(self) -> Selection | None:
@@ -375,6 +401,7 @@ class Session:
         self.downloads.stop()
         self._engine.close()
         self._findings.close()
+        self._reader.close()
         self._analysis.close()
         self._maps.close()
         self._resources.retire_sets()
@@ -401,43 +428,20 @@ class Session:
         if self.live:
             self.encode_view()
 
-    def _say(self, status: Status) -> None:
-        self.status = status
-        self.status_changed.emit(status)
-
-    def _say_at_rest(self) -> None:
-        """Say that nothing is encoded, unless another job goes on."""
-        if not self._engine.wanted:
-            self._say(Status("Ready" if self.live else "Stopped"))
+    def _doubts(self) -> tuple[str, ...]:
+        return tuple(self.tissue.warnings) if self.tissue is not None else ()
 
     # --- from the engine's thread ---
 
-    def _on_started(self, job: Job) -> None:
-        self._say(Status(f"{job.name}: preparing…", busy=True))
-
-    def _on_stepped(self, job: Job, stored: StoredSet, tiles: Any, progress: Progress) -> None:
-        self._last_error = ""
-        self._progress = (job, progress)
-        self._say(Status(worded(job.name, progress), progress, busy=True))
+    def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()
         shown = stored is self._resources.set_at(self.mpp, self.look.source)
         if self.look.overlay != "clusters" and shown:
             self.refresh_map()
 
-    def _on_finished(self, job: Job) -> None:
-        last, self._progress = self._progress, None
-        progress = last[1] if last is not None and last[0] is job else None
-        doubts = self.tissue.warnings if self.tissue is not None else ()
-        self._say(Status(worded("Ready", progress, doubts), progress))
+    def _on_finished(self, _job: Job) -> None:
         self.refresh_map()
         if self.look.overlay == "clusters":
             self.find_clusters()
         if self._projecting:
             self.find_projection()
-
-    def _on_failed(self, job: Job, error: ScaleScopeError) -> None:
-        self._say(Status("Not encoded"))
-        # A camera that moves asks again and again; saying it once is enough.
-        if str(error) != self._last_error:
-            self._last_error = str(error)
-            self.failed.emit(error)

@@ -91,6 +91,7 @@ class Explorer(QScrollArea):
         self.encoding.slide_requested.connect(session.encode_slide)
         self.encoding.stop_requested.connect(session.stop)
         self.overlay.look_changed.connect(lambda changes: session.set_look(**changes))
+        self.overlay.text_asked.connect(session.ask_text)
         self.overlay.opacity_changed.connect(hub.layers.set_opacity)
         self.regions.draw_requested.connect(self._on_draw)
         self.regions.select_requested.connect(self._on_select)
@@ -103,6 +104,7 @@ class Explorer(QScrollArea):
         hub.main.on(session.look_changed, self._show_look, self)
         hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
         hub.main.on(session.map_changed, self._show_map, self)
+        hub.main.on(session.query_changed, self._show_words, self)
         hub.main.on(session.status_changed, lambda _status: self._show_status(), self)
 
     def _bind_keys(self, viewer: Any) -> None:
@@ -193,6 +195,9 @@ class Explorer(QScrollArea):
 
     def _show_look(self) -> None:
         self.overlay.show_look(self._hub.session.look)
+
+    def _show_words(self) -> None:
+        self.overlay.show_words(self._hub.session.words)
 
     def _show_map(self) -> None:
         session = self._hub.session

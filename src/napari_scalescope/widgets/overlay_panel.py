@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSlider, QSpinBox, QWidget
 
 from ..analysis import TileMap
 from ..encoders import Entry
@@ -19,6 +19,8 @@ class OverlayPanel(Section):
     look_changed = Signal(dict)
     """(dict): fields of `Look` the user changed."""
     opacity_changed = Signal(float)
+    text_asked = Signal(str)
+    """(str): what to look for, in words."""
 
     def __init__(self) -> None:
         super().__init__("Overlay")
@@ -54,6 +56,15 @@ class OverlayPanel(Section):
         self._k.setSuffix(" groups")
         self._k.setAccessibleName("Number of clusters")
         self._k.valueChanged.connect(lambda k: self.look_changed.emit({"clusters": k}))
+        self._words = QLineEdit()
+        self._words.setPlaceholderText("Look for…, e.g. lymphocytes")
+        self._words.setAccessibleName("Look for")
+        self._words.setToolTip(
+            "Shows where tissue looks like what you write, and Enter starts it. A sentence that "
+            "ends with a full stop is taken as it is; a name is worded in several ways."
+        )
+        self._words.setClearButtonEnabled(True)
+        self._words.returnPressed.connect(self._ask)
         self._opacity = QSlider(Qt.Orientation.Horizontal)
         self._opacity.setRange(0, 100)
         self._opacity.setAccessibleName("Opacity of the overlay")
@@ -73,6 +84,7 @@ class OverlayPanel(Section):
         self._doubts = Words()
         self.body.addLayout(first)
         self.body.addLayout(of_attention)
+        self.body.addWidget(self._words)
         self.body.addLayout(second)
         for words in (self._legend, self._meaning, self._doubts, self._remarks):
             self.body.addWidget(words)
@@ -92,7 +104,7 @@ class OverlayPanel(Section):
         self._k.blockSignals(False)
 
     def show_encoder(self, entry: Entry, depth: int) -> None:
-        """Call what the encoder shows by its name, and offer its blocks and heads.
+        """Call what the encoder shows by its name, offer its blocks and heads, and what it reads.
 
         Parameters
         ----------
@@ -100,6 +112,7 @@ class OverlayPanel(Section):
         depth : int
             Its number of blocks, 0 while it is not loaded.
         """
+        self._words.setVisible(entry.text is not None)
         self._overlay.setItemText(self._overlay.findData("attention"), entry.shows.capitalize())
         self._has_attention = entry.shows == "attention"
         chosen = self._source.currentData()
@@ -126,6 +139,15 @@ class OverlayPanel(Section):
         of_a_block = not isinstance(self._source.currentData(), str)
         self._source.setVisible(shown)
         self._head.setVisible(shown and of_a_block)
+
+    def _ask(self) -> None:
+        if self._words.text().strip():
+            self.text_asked.emit(self._words.text())
+
+    def show_words(self, text: str) -> None:
+        """Show what is looked for; nothing once something else is."""
+        if text.split() != self._words.text().split():
+            self._words.setText(text)
 
     def show_opacity(self, opacity: float) -> None:
         """Show the overlays' opacity, 0 to 1."""
