@@ -6,7 +6,9 @@
 Vision transformers of the field's three sizes (S, B and L with patches of 16 px; g with 14) with
 random weights, on tiles of 224 px of the sample slide. *bare* is the network on a tensor that is
 ready on its device, in the same precision; *encode* is the whole way from uint8 tiles to vectors
-in numpy, by itself and with attention and patch tokens kept; *float32* is the bare network as it
+in numpy; *attention* keeps the maps of a block in the middle, *rollout* those rolled out through
+all blocks, *all* keeps the usual attention and patch tokens; *found* is what the encoder does when
+it finds the size of its batches by itself; *float32* is the bare network as it
 is built, in eager mode. All take turns, `--rounds` times; figures are medians of ratios of one
 round, so that whatever else the machine does hits all alike. *cosine* is the smallest of the
 vectors with float32's.
@@ -72,10 +74,18 @@ def measure(size: str, batch: int, device: str, rounds: int) -> dict[str, Any]:
             for i in range(0, len(x), batch):
                 network.forward_features(x[i : i + batch])
 
+    middle, rolled = encoder.looking(-(encoder.depth // 2)), encoder.looking("rollout")
+    searching = encoder_of(size, device, precision)
+    while not searching._batch.settled:
+        searching.encode(pixels, keep=())
+
     ways: dict[str, Callable[[], Any]] = {
         "bare": lambda: bare(trunk, ready),
         "encode": lambda: encoder.encode(pixels, keep=()),
-        "encode, all": lambda: encoder.encode(pixels),
+        "attention": lambda: middle.encode(pixels, keep=("attention",)),
+        "rollout": lambda: rolled.encode(pixels, keep=("attention",)),
+        "all": lambda: encoder.encode(pixels),
+        "found": lambda: searching.encode(pixels, keep=()),
         "float32": lambda: bare(plain, exact),
     }
     taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -94,7 +104,11 @@ def measure(size: str, batch: int, device: str, rounds: int) -> dict[str, Any]:
         "precision": precision,
         "tiles/s": {name: len(pixels) / statistics.median(t) for name, t in taken.items()},
         "encode of bare": ratio("encode", "bare"),
-        "all of bare": ratio("encode, all", "bare"),
+        "attention of encode": ratio("attention", "encode"),
+        "rollout of encode": ratio("rollout", "encode"),
+        "all of bare": ratio("all", "bare"),
+        "found of bare": ratio("found", "bare"),
+        "batch found": searching.batch,
         "encode of float32": ratio("encode", "float32"),
         "cosine": float(cosine.min()),
     }
@@ -110,16 +124,17 @@ def main() -> int:
     given = parser.parse_args()
     device = pick_device(given.device)
     print(f"{device}, {torch.get_num_threads()} threads")
-    print("         tiles/s                                 encode's share of    times   cosine")
-    print("size batch  bare   encode  with all  float32     bare   (with all)  float32  float32")
+    names = ("encode of bare", "attention of encode", "rollout of encode", "all of bare",
+             "found of bare", "encode of float32")  # fmt: skip
+    print("size batch |  bare  encode tiles/s | " + " | ".join(names) + " | cosine | batch found")
     found = {}
     for size in given.size:
         for batch in given.batch:
             f = found[f"{size} {batch}"] = measure(size, batch, device, given.rounds)
-            rates = "".join(f"{f['tiles/s'][n]:9.1f}" for n in f["tiles/s"])
+            rates = "".join(f"{f['tiles/s'][n]:8.2f}" for n in ("bare", "encode"))
+            ratios = "".join(f"{f[n]:8.3f}" for n in names)
             print(
-                f"{size:4} {batch:4}{rates}      {f['encode of bare']:5.3f}    "
-                f"{f['all of bare']:5.3f}      {f['encode of float32']:5.2f}   {f['cosine']:.5f}  "
+                f"{size:4} {batch:4} {rates} {ratios} {f['cosine']:.5f} {f['batch found']} "
                 f"{f['precision']}",
                 flush=True,
             )

@@ -180,6 +180,20 @@ def test_a_changed_function_is_another_encoder(tmp_path: Path) -> None:
     assert a.weights_sha256 != b.weights_sha256
     register_encoder(len, id="c", dim=3, tile_px=64)  # has no source
     assert len(load_encoder("c", folder=tmp_path).weights_sha256) == 64
+    register_encoder(colours, id="a", dim=3, tile_px=64, version="2")
+    assert load_encoder("a", folder=tmp_path).weights_sha256 != a.weights_sha256
+
+
+def test_an_object_may_be_the_function_and_return_a_tuple(tmp_path: Path) -> None:
+    class Net:
+        def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            tokens = pixels[:, ::32, ::32].astype(np.float32)
+            return tokens.mean((1, 2)), tokens
+
+    register_encoder(Net(), id="net", dim=3, tile_px=64, patch_px=32)
+    coded = load_encoder("net", folder=tmp_path).encode(TILES)
+    assert coded.patch_tokens.shape == (5, 2, 2, 3)
+    assert coded.attention.shape == (5, 1, 2, 2)
 
 
 def test_the_name_of_another_is_taken() -> None:

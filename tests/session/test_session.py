@@ -219,14 +219,14 @@ def test_export(session: Session, tmp_path: Path) -> None:
     look(session)
     session.find_clusters(2)
     assert session.wait(30)
-    session.set_regions(Regions([Region(shapely.box(0, 0, 9, 9), "mine")]))
+    session.annotations.set(Regions([Region(shapely.box(0, 0, 9, 9), "mine")]))
     for what, classes in (
         ("annotations", {"mine"}),
         ("clusters", {"Cluster 1", "Cluster 2"}),
         ("all", {"mine", "Cluster 1", "Cluster 2"}),
     ):
         path = tmp_path / f"{what}.geojson"
-        assert session.export_regions(path, what) == len(read_regions(path))
+        assert session.annotations.export(path, what) == len(read_regions(path))
         assert set(read_regions(path).labels) == classes
 
 

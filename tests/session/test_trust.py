@@ -55,3 +55,21 @@ def test_doubts_about_the_slide_are_passed_on() -> None:
     texts = [r.text for r in trust(slide, catalogue()["uni"], None, 0.5)]
     assert "Slide resolution set by hand" in texts
     assert "Tile 224 px = 112 µm, edges padded with white" in texts
+
+
+def test_how_near_the_numbers_come_to_float32_is_said() -> None:
+    slide = memory_slide(smooth_picture(800, 800), 0.25)
+    near, far = (
+        trust(slide, catalogue()["uni"], None, 0.5, cosine=c)[-1] for c in (0.999938, 0.998999)
+    )
+    assert (near.text, near.doubtful) == ("cosine to float32 0.99993", False)
+    assert (far.text, far.doubtful) == ("cosine to float32 0.99899", True)
+
+
+def test_tiles_it_was_not_made_for_are_doubtful() -> None:
+    slide, entry = memory_slide(smooth_picture(800, 800), 0.25), catalogue()["midnight-12k"]
+    doubts = [
+        [r.text for r in trust(slide, entry, None, 0.5, px) if "Made for" in r.text]
+        for px in (224, 392, 448)
+    ]
+    assert doubts == [[], [], ["Made for tiles of 224 px, not of 448 px"]]

@@ -342,7 +342,7 @@ def test_blocks_rollout_and_feature_norm_can_be_chosen(shown: Any, qtbot: Any) -
         next(b for b in panel.findChildren(QComboBox) if b.accessibleName().startswith(name))
         for name in ("What the attention", "Attention head")
     )
-    assert source.currentText() == "block 5 of 6, its usual"
+    assert source.currentText() == "usual: 5 of 6"
     assert [source.itemData(i) for i in range(source.count())] == [
         None, -1, -3, -4, -5, -6, "rollout", "feature norm",
     ]  # fmt: skip

@@ -74,7 +74,8 @@ class Encoder:
         self.weights_sha256 = weights_sha256
         self.attention: AttentionSource = entry.looks_with
         self._batch = BatchSize(LARGEST[device.partition(":")[0]])
-        self._weights, self._folder = weights, folder
+        self.weights = weights
+        self._folder = folder
         self._network = network
         self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
@@ -138,7 +139,7 @@ class Encoder:
     @cached_property
     def text(self) -> TextTower:
         """The half that reads, loaded when it is first asked for. EncoderError if it has none."""
-        return load_text_tower(self.entry, self._weights, self._folder)
+        return load_text_tower(self.entry, self.weights, self._folder)
 
     def looking(self, source: AttentionSource | None) -> Encoder:
         """The same encoder, whose attention maps are made of something else.

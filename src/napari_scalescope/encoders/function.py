@@ -24,7 +24,7 @@ class FunctionEncoder(Encoder):
         self.precision = "fp32"
         self.weights_sha256 = digest_of(own)
         self.attention = own.entry.looks_with
-        self._weights = self._folder = None
+        self.weights = self._folder = None
         self._function = own.function
         self._network = own.function
         self._batch = BatchSize(LARGEST["cpu"])
@@ -66,7 +66,9 @@ class FunctionEncoder(Encoder):
                 f"{self.entry.name} failed: {type(error).__name__}: {error}",
                 "Correct its function.",
             ) from error
-        coded = made if isinstance(made, Encoding) else Encoding(np.asarray(made, np.float32))
+        coded = made
+        if not isinstance(made, Encoding):
+            coded = Encoding(*made) if isinstance(made, tuple) else Encoding(np.asarray(made))
         n, e = len(pixels), self.entry
         vectors = self._checked(coded.embedding, (n, e.dim), "vectors")
         tokens = coded.patch_tokens

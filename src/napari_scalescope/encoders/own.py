@@ -21,14 +21,14 @@ import numpy.typing as npt
 
 from ..errors import EncoderError
 from .catalogue import Entry, catalogue
-from .encoding import Encoding
 
 log = logging.getLogger(__name__)
 
 ENTRY_POINTS = "napari_scalescope.encoders"
 
-#: (n, px, px, 3) uint8 to vectors (n, D), or to an `Encoding` with patch tokens and attention.
-Function: TypeAlias = Callable[[npt.NDArray[np.uint8]], "npt.ArrayLike | Encoding"]
+#: (n, px, px, 3) uint8 to vectors (n, D), to vectors, patch tokens and attention one after the
+#: other, or to an `Encoding` of them.
+Function: TypeAlias = Callable[[npt.NDArray[np.uint8]], Any]
 
 #: Of the encoder it is like, what does not hold for another's weights.
 _NOT_SHARED: dict[str, Any] = {
@@ -55,10 +55,13 @@ class Own:
     entry : Entry
     function : callable or None
         None where there is a weights file, which `Entry.weights` names.
+    version : str
+        Of the function.
     """
 
     entry: Entry
     function: Function | None = None
+    version: str = ""
 
 
 _registered: dict[str, Own] = {}
@@ -77,16 +80,17 @@ def register_encoder(
     summary: str = "",
     native_mpp: tuple[float, ...] = (),
     licence: str = "your own",
+    version: str = "",
 ) -> Any:
     """Make an encoder of a Python function, until Python ends. Also a decorator.
 
     Parameters
     ----------
     function : callable
-        Takes tiles (n, px, px, 3) uint8 in RGB; returns vectors (n, dim) float32, or an
-        `Encoding` with patch tokens (n, g, g, token_dim), g being px / patch_px, and attention
-        (n, heads, g, g). It may be called with any n from a thread of its own, and several times
-        for one tile: the same tile must give the same vector.
+        Takes tiles (n, px, px, 3) uint8 in RGB; returns vectors (n, dim) float32, or a tuple or
+        `Encoding` of these, patch tokens (n, g, g, token_dim), g being px / patch_px, and
+        attention (n, heads, g, g). It may be called with any n from a thread of its own, and
+        several times for one tile: the same tile must give the same vector.
     id : str
         What it is called on the command line and in stores; small letters, digits, ``.+-``.
     dim : int
@@ -104,6 +108,9 @@ def register_encoder(
     native_mpp : tuple of float
         µm/px it was made for.
     licence : str
+    version : str
+        Give another where it computes something else though its source is the same, with other
+        weights for example: embeddings that are kept are told apart by source and version.
 
     Raises
     ------
@@ -114,6 +121,7 @@ def register_encoder(
         return lambda wrapped: register_encoder(
             wrapped, id=id, dim=dim, tile_px=tile_px, patch_px=patch_px, token_dim=token_dim,
             heads=heads, name=name, summary=summary, native_mpp=native_mpp, licence=licence,
+            version=version,
         )  # fmt: skip
     entry = Entry(
         id=id,
@@ -138,7 +146,7 @@ def register_encoder(
         gated=False,
     )
     _free(entry)
-    _registered[id] = Own(entry, function)
+    _registered[id] = Own(entry, function, version)
     return function
 
 
@@ -243,11 +251,12 @@ def slug(name: str) -> str:
 def digest_of(own: Own) -> str:
     """sha256 of a function's source, which stands where a weights file's would."""
     function = own.function
+    made_of = function if hasattr(function, "__qualname__") else type(function)
     try:
-        source = inspect.getsource(function) if function is not None else ""
+        source = inspect.getsource(made_of)  # type: ignore[arg-type]  # or it raises
     except (OSError, TypeError):  # made in a shell, or no Python function at all
-        source = repr(getattr(function, "__qualname__", type(function).__qualname__))
-    return hashlib.sha256(source.encode()).hexdigest()
+        source = made_of.__qualname__  # type: ignore[union-attr]
+    return hashlib.sha256(f"{own.version}\n{source}".encode()).hexdigest()
 
 
 def _free(entry: Entry) -> None:

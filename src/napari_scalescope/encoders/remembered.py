@@ -1,4 +1,4 @@
-"""Weights files the user has chosen and licences the user has accepted, in the encoder folder."""
+"""What is kept of encoders in their folder: chosen weights, accepted licences, measured numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _recalled(folder: Path | None, what: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _remember(folder: Path, what: str, name: str, value: str) -> bool:
+def _remember(folder: Path, what: str, name: str, value: str | float) -> bool:
     facts = remembering.recall(_file(folder))
     facts[what] = {**_recalled(folder, what), name: value}
     return remembering.remember(_file(folder), facts)
@@ -34,6 +34,17 @@ def remembered_weights(entry: Entry, folder: Path | None) -> Path | None:
 def remember_weights(entry: Entry, path: Path, folder: Path) -> None:
     """Use this file for the encoder from now on. A disk that refuses is only logged."""
     _remember(folder, "weights", entry.id, str(path.absolute()))
+
+
+def recalled_cosine(key: str, folder: Path) -> float | None:
+    """What was measured of an encoder's vectors beside those in float32, None if nothing was."""
+    found = _recalled(folder, "cosines").get(key)
+    return found if isinstance(found, float) else None
+
+
+def remember_cosine(key: str, cosine: float, folder: Path) -> None:
+    """Keep what was measured. A disk that refuses is only logged."""
+    _remember(folder, "cosines", key, cosine)
 
 
 def licence_accepted(entry: Entry, folder: Path | None) -> bool:

@@ -10,23 +10,27 @@ from pathlib import Path
 from typing import Any
 
 _lock = threading.Lock()
+_ready = False
 
 
 def torch_module() -> Any:
     """The torch module. Everything here that needs torch gets it through this function.
 
-    Two things are done before its first import:
+    Two things are done before its first import, or at least before whatever else is imported
+    here, where somebody (a function that is an encoder, a script) has imported it already:
 
     - OpenMP's threads are told to sleep rather than spin while they wait. Beside a window that
       draws on the same cores, spinning costs three quarters of the encoder's speed and stalls
       the window. The variable is read once, when torch is imported.
     - triton is imported first where a software renderer is at work: see `_import_triton_apart`.
     """
-    if "torch" not in sys.modules:
-        with _lock:
+    global _ready
+    if not _ready:
+        with _lock:  # so that nobody sees it half imported
             os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
             _import_triton_apart()
-            import torch  # noqa: F401  under the lock, so that nobody sees it half imported
+            import torch  # noqa: F401
+        _ready = True
     return sys.modules["torch"]
 
 

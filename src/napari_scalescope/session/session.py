@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy.typing as npt
 from psygnal import Signal
@@ -13,16 +13,16 @@ from ..analysis import Clusters, TileMap
 from ..embeddings import EmbeddingSet, Progress, StoredSet
 from ..embeddings.engine import Engine, Job
 from ..encoders import DEFAULT_ENCODER, Encoder, Entry, find_entry
-from ..exchange import export
-from ..regions import Regions
 from ..settings import Settings
 from ..slides import Slide, TissueMask, open_slide
 from ..slides.remembered import remember
 from ..worker import NewestOnly
+from .annotations import Annotations
 from .downloads import Downloads
 from .findings import Findings
 from .jobs import slide_job, view_job
 from .overlays import needs
+from .precision import PrecisionCheck
 from .reading import Reader
 from .reports import Reports
 from .resources import Resources
@@ -49,7 +49,6 @@ class Session:
     look_changed = Signal()
     live_changed = Signal(bool)
     tiles_encoded = Signal()
-    regions_changed = Signal()
 
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
@@ -57,7 +56,7 @@ class Session:
         self.view: View | None = None
         self.look = Look()
         self.live = False
-        self.regions = Regions()
+        self.annotations = Annotations(lambda: self.clusters)
         self._projecting = False
         self._engine = Engine()
         self._reports = reports = Reports(self._engine, lambda: self.live, self._doubts)
@@ -74,6 +73,9 @@ class Session:
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
         self._findings = found = Findings(self, self._maps, self._analysis)
+        self._precision = PrecisionCheck(
+            self._analysis, self.settings.encoder_folder, self.encoder_changed.emit
+        )
         self._reader = Reader(self._resources, reports.wait_for, found.answer, self.failed.emit)
         # Each may ask for those after it, and never the other way round.
         self._workers = (self._engine, self._reader, self._analysis, self._maps)
@@ -138,6 +140,11 @@ class Session:
     def encoder(self) -> Encoder | None:
         """The chosen encoder, None until it is loaded."""
         return self._resources.encoder
+
+    @property
+    def cosine(self) -> float | None:
+        """Smallest cosine of the encoder's vectors with float32's, None while not measured."""
+        return self._precision.cosine(self.encoder)
 
     def choose_encoder(self, name: str, weights: str | Path | None = None) -> None:
         """Encode with this encoder from now on. It is loaded when it is first needed."""
@@ -377,23 +384,6 @@ class Session:
         if projecting:
             self.find_projection()
 
-    # --- regions ---
-
-    def set_regions(self, regions: Regions) -> None:
-        """The annotated regions are these now."""
-        self.regions = regions
-        self.regions_changed.emit()
-
-    def export_regions(
-        self, path: str | Path, what: Literal["annotations", "clusters", "all"] = "all"
-    ) -> int:
-        """Write annotated regions, cluster outlines or both; returns how many were written."""
-        found = [] if what == "clusters" else list(self.regions)
-        if what != "annotations" and self.clusters is not None:
-            found += list(self.clusters.regions())
-        export(Regions(found), path)
-        return len(found)
-
     # --- end ---
 
     def close(self) -> None:
@@ -445,3 +435,6 @@ class Session:
             self.find_clusters()
         if self._projecting:
             self.find_projection()
+        slide, encoder, emb = self.slide, self.encoder, self.embeddings()
+        if slide is not None and encoder is not None and emb is not None:
+            self._precision.check(slide, encoder, emb)

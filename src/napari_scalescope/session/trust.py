@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..encoders import Encoder, Entry
@@ -10,6 +11,8 @@ from ..slides import Slide
 
 #: Further from every resolution it was trained at than this factor, an encoder is out of range.
 OFF_SCALE = 1.5
+#: Vectors further from those in float32 are a reason for caution.
+COSINE = 0.999
 
 
 @dataclass(frozen=True)
@@ -28,15 +31,23 @@ class Remark:
 
 
 def trust(
-    slide: Slide, entry: Entry, encoder: Encoder | None, mpp: float, tile_px: int | None = None
+    slide: Slide,
+    entry: Entry,
+    encoder: Encoder | None,
+    mpp: float,
+    tile_px: int | None = None,
+    cosine: float | None = None,
 ) -> list[Remark]:
-    """How far a map of this slide, by this encoder, at this resolution can be believed."""
+    """How far a map of this slide, by this encoder, at this resolution can be believed.
+
+    ``cosine`` is the smallest of its vectors with those in float32, where that was measured.
+    """
     tile_px = tile_px or entry.input_px
     return [
         *_training(entry, mpp),
         _resampling(slide, mpp),
         *_resolution(slide),
-        *_numbers(entry, encoder, mpp, slide, tile_px),
+        *_numbers(entry, encoder, mpp, slide, tile_px, cosine),
     ]
 
 
@@ -77,7 +88,12 @@ def _resolution(slide: Slide) -> list[Remark]:
 
 
 def _numbers(
-    entry: Entry, encoder: Encoder | None, mpp: float, slide: Slide, tile_px: int
+    entry: Entry,
+    encoder: Encoder | None,
+    mpp: float,
+    slide: Slide,
+    tile_px: int,
+    cosine: float | None,
 ) -> list[Remark]:
     side = TileGrid.cover(slide, mpp, tile_px).tile_um
     found = [Remark(f"Tile {tile_px} px = {side:.0f} µm, edges padded with white")]
@@ -87,4 +103,8 @@ def _numbers(
         found.append(
             Remark(f"{encoder.precision} on {encoder.device}, weights {encoder.weights_sha256[:8]}")
         )
+    if cosine is not None:
+        # Rounded down, so that 0.9989 is not shown as the 0.999 it misses.
+        shown = f"cosine to float32 {math.floor(cosine * 1e5) / 1e5:.5f}"
+        found.append(Remark(shown, cosine < COSINE))
     return found

@@ -148,9 +148,9 @@ class Explorer(QScrollArea):
 
     def _on_export(self, path: Path) -> None:
         session = self._hub.session
-        session.set_regions(self._hub.layers.regions())
+        session.annotations.set(self._hub.layers.regions())
         try:
-            count = session.export_regions(path)
+            count = session.annotations.export(path)
         except ScaleScopeError as error:
             self._show_error(str(error))
             return
@@ -208,10 +208,11 @@ class Explorer(QScrollArea):
     def _show_trust(self) -> None:
         session = self._hub.session
         slide, mpp = session.slide, session.mpp
-        known = slide is not None and slide.mpp is not None and mpp is not None
-        self.overlay.show_trust(
-            trust(slide, session.entry, session.encoder, mpp, session.tile_px) if known else []  # type: ignore[arg-type]
-        )
+        if slide is None or slide.mpp is None or mpp is None:
+            self.overlay.show_trust([])
+            return
+        facts = (session.entry, session.encoder, mpp, session.tile_px, session.cosine)
+        self.overlay.show_trust(trust(slide, *facts))
 
     def _show_status(self) -> None:
         session = self._hub.session

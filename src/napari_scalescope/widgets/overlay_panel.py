@@ -123,7 +123,7 @@ class OverlayPanel(Section):
             if block != own:
                 self._source.addItem(f"block {depth + 1 + block} of {depth}", block)
         if depth:
-            self._source.setItemText(0, f"block {depth + 1 + own} of {depth}, its usual")
+            self._source.setItemText(0, f"usual: {depth + 1 + own} of {depth}")
         self._source.addItem("rollout", "rollout")
         self._source.addItem("feature norm", "feature norm")
         self._source.setCurrentIndex(max(0, self._source.findData(chosen)))

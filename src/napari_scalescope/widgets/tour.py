@@ -120,7 +120,7 @@ class Tour:
         self._settle()
         self._picture("embedding map with a lasso")
 
-        count = session.export_regions(self._folder / "clusters.geojson", "clusters")
+        count = session.annotations.export(self._folder / "clusters.geojson", "clusters")
         print(f"{count} cluster regions written to {self._folder / 'clusters.geojson'}")
         if self._errors:
             raise ScaleScopeError("The tour met an error: " + self._errors[0])
