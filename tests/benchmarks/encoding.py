@@ -76,8 +76,9 @@ def measure(size: str, batch: int, device: str, rounds: int) -> dict[str, Any]:
 
     middle, rolled = encoder.looking(-(encoder.depth // 2)), encoder.looking("rollout")
     searching = encoder_of(size, device, precision)
+    many = np.concatenate([pixels] * -(-64 // len(pixels)))
     while not searching._batch.settled:
-        searching.encode(pixels, keep=())
+        searching.encode(many, keep=())
 
     ways: dict[str, Callable[[], Any]] = {
         "bare": lambda: bare(trunk, ready),

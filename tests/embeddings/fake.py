@@ -40,6 +40,7 @@ class FakeEncoder:
         return {"encoder": self.name, "weights_sha256": self.weights_sha256, "precision": "fp32"}
 
     map_heads = FAKE.heads
+    note = ""
     depth = 1
 
     @property

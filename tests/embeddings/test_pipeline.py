@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.embeddings import Progress, TileState, embed
-from napari_scalescope.embeddings.pipeline import make_plan
+from napari_scalescope.embeddings.plan import make_plan
 from napari_scalescope.errors import EncoderError, ResolutionError, UnreachableError
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import open_slide, tissue_mask
@@ -59,7 +59,7 @@ def test_progress_counts_up(tmp_path: Path) -> None:
     assert [p.done for p in seen] == sorted({p.done for p in seen})
     assert seen[-1].done == seen[-1].total
     assert seen[-1].eta_s == 0
-    assert seen[-1].reading + seen[-1].encoding == pytest.approx(1)
+    assert seen[-1].reading + seen[-1].encoding + seen[-1].writing == pytest.approx(1)
 
 
 def test_without_tissue_detection_every_tile_is_embedded(tmp_path: Path) -> None:

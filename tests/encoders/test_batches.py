@@ -25,8 +25,17 @@ def test_it_grows_while_a_tile_takes_less_time() -> None:
     assert found(passes) == (8, 64)
 
 
-def test_it_stops_where_it_no_longer_pays() -> None:
+def test_it_stops_where_it_gets_much_worse() -> None:
     assert found({1: 0.01, 2: 0.016, 4: 0.03, 8: 0.08}) == (4, 8)
+
+
+def test_a_pass_that_was_held_up_does_not_end_the_search() -> None:
+    batch = BatchSize(64)
+    for i in range(60):
+        held_up = 0.08 if i % TRIES == 0 else 0.0
+        batch.took(batch.size, 0.01 * batch.size**0.8 + held_up)
+    assert batch.settled
+    assert batch.size >= 16
 
 
 def test_a_pass_stays_short() -> None:

@@ -2,68 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from ..encoders.encoder import Encoder
+from ..encoders.encoding import Encoding
 from ..geometry import IntArray, TileGrid
-from ..slides import MIN_TISSUE, Slide, TissueMask, tissue_mask
-from ..slides.tiles import block_order, read_batches
+from ..slides import Slide, TissueMask, tissue_mask
+from ..slides.tiles import TileBatch, read_batches, read_mixed
 from .embedding_set import EmbeddingSet, Part, TileState
+from .plan import Piece, Plan, Work, make_plan, pieces
 from .progress import Meter, Progress, reporter
 from .store import Store
 from .stored_set import StoredSet
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a whole-slide job will do, decided before it starts.
-
-    Batches are cut from all tissue tiles of a block, before those that are done are left out.
-    An interrupted job therefore goes on with the very batches it would have had, and its vectors
-    come out the same to the last bit.
-
-    Parameters
-    ----------
-    blocks : tuple of (corner, background, batches)
-        For each block of the store: its first row and column, its background tiles (n, 2), and
-        its batches of tissue tiles.
-    tissue : int
-        Tiles with enough tissue.
-    background : int
-        The others.
-    """
-
-    blocks: tuple[tuple[tuple[int, int], IntArray, tuple[IntArray, ...]], ...]
-    tissue: int
-    background: int
-
-
-def make_plan(
-    grid: TileGrid, block: int, batch: int, mask: TissueMask | None, min_tissue: float = MIN_TISSUE
-) -> Plan:
-    """Cut a slide into blocks and batches; ``mask`` None takes every tile for tissue."""
-    share = np.ones(grid.shape, np.float32) if mask is None else mask.share(grid)
-    wanted = share >= min_tissue
-    blocks = []
-    for y in range(0, grid.rows, block):
-        for x in range(0, grid.cols, block):
-            part = wanted[y : y + block, x : x + block]
-            corner = np.array([y, x])
-            tissue = block_order(np.argwhere(part) + corner)
-            rest = np.argwhere(~part) + corner
-            batches = tuple(tissue[i : i + batch] for i in range(0, len(tissue), batch))
-            blocks.append(((y, x), rest, batches))
-    tissue_count = int(wanted.sum())
-    return Plan(tuple(blocks), tissue_count, wanted.size - tissue_count)
+from .writer import Writer
 
 
 def encode_batches(
@@ -76,7 +37,7 @@ def encode_batches(
     *,
     threads: int | None = None,
 ) -> Iterator[tuple[IntArray, Progress]]:
-    """Read, encode and keep batches of tiles, one per step.
+    """Read, encode and keep batches of tiles, one per step: for whoever waits for each of them.
 
     Yields the tiles that were finished (unreadable ones included, marked as such) and the
     progress after each batch. The caller stops by closing the iterator; what was yielded is safe
@@ -92,15 +53,97 @@ def encode_batches(
     waited = time.perf_counter()
     for batch in feed:
         started = time.perf_counter()
-        if len(batch.tiles):
-            stored.write(batch.tiles, encoder.encode(batch.pixels, keep))
-        failed = np.array([(r, c) for r, c, _ in batch.failed], np.int64).reshape(-1, 2)
-        if len(failed):
-            stored.mark(failed, TileState.UNREADABLE)
+        encoding = encoder.encode(batch.pixels, keep) if len(batch.tiles) else None
         ended = time.perf_counter()
-        tiles = np.concatenate([batch.tiles, failed])
-        yield tiles, meter.add(len(tiles), started - waited, ended - started, len(failed))
+        tiles, failed = _failed_too(batch)
+        _write(stored, batch.tiles, encoding, failed)
+        kept = time.perf_counter()
+        meter.note = encoder.note
+        yield (
+            tiles,
+            meter.add(len(tiles), started - waited, ended - started, kept - ended, len(failed)),
+        )
         waited = time.perf_counter()
+
+
+def encode_works(
+    slide: Slide, works: Sequence[Work], *, threads: int | None = None
+) -> Iterator[tuple[Work, IntArray, Progress]]:
+    """A whole slide, with several encoders and at several resolutions in one pass.
+
+    Yields the work, its tiles that are safe in the store now and its progress, batch by batch.
+    The next batches are read and the last ones written while one is encoded. Blocks are merged
+    into the store's arrays as they are finished.
+    """
+    slide.require_brightfield()
+    todo = pieces(works)
+    meters, counts = _prepared(works, todo)
+    feed = read_mixed(
+        slide, ((p.work.stored.grid, p.tiles) for p in todo), threads=threads, errors="report"
+    )
+    writer: Writer[tuple[Work, IntArray, Progress]] = Writer()
+    with contextlib.closing(feed), writer:
+        waited = time.perf_counter()
+        for piece, batch in zip(todo, feed, strict=True):
+            work, meter = piece.work, meters[piece.work]
+            started = time.perf_counter()
+            encoding = work.encoder.encode(batch.pixels, work.keep) if len(batch.tiles) else None
+            ended = time.perf_counter()
+            tiles, failed = _failed_too(batch)
+            left = counts[work]
+            left[piece.corner] -= len(tiles)
+            complete = [piece.corner] if left[piece.corner] == 0 else []
+            meter.note = work.encoder.note
+            progress = meter.add(len(tiles), started - waited, ended - started, 0.0, len(failed))
+            writer.write(
+                (work, tiles, progress),
+                partial(_write, work.stored, batch.tiles, encoding, failed, complete),
+            )
+            yield from writer.written()
+            waited = time.perf_counter()
+            meter.wrote(waited - ended)
+        yield from writer.written(wait_for_all=True)
+
+
+def _prepared(
+    works: Sequence[Work], todo: Sequence[Piece]
+) -> tuple[dict[Work, Meter], dict[Work, dict[tuple[int, int], int]]]:
+    """Note what is background, and count what is left: tiles of each work and of its blocks."""
+    meters, counts = {}, {}
+    for work in works:
+        left = {corner: 0 for corner, _, _ in work.plan.blocks}
+        for piece in todo:
+            if piece.work is work:
+                left[piece.corner] += len(piece.tiles)
+        for _, rest, _ in work.plan.blocks:
+            work.stored.mark(rest, TileState.BACKGROUND)
+        # Blocks with nothing to encode only have their background to note.
+        work.stored.merge([corner for corner, n in left.items() if n == 0])
+        total = sum(left.values())
+        meters[work] = Meter(total, work.plan.tissue - total)
+        counts[work] = left
+    return meters, counts
+
+
+def _failed_too(batch: TileBatch) -> tuple[IntArray, IntArray]:
+    """All tiles of a batch, and those of them that could not be read."""
+    failed = np.array([(r, c) for r, c, _ in batch.failed], np.int64).reshape(-1, 2)
+    return np.concatenate([batch.tiles, failed]), failed
+
+
+def _write(
+    stored: StoredSet,
+    tiles: IntArray,
+    encoding: Encoding | None,
+    failed: IntArray,
+    complete: Sequence[tuple[int, int]] = (),
+) -> None:
+    if encoding is not None:
+        stored.write(tiles, encoding)
+    if len(failed):
+        stored.mark(failed, TileState.UNREADABLE)
+    if complete:
+        stored.merge(complete)
 
 
 def encode_slide(
@@ -110,33 +153,8 @@ def encode_slide(
     plan: Plan,
     keep: Collection[Part],
 ) -> Iterator[tuple[IntArray, Progress]]:
-    """A whole-slide job, one batch per step: see `encode_batches`.
-
-    Blocks are merged into the store's arrays as they are finished.
-    """
-    todo = [
-        (corner, rest, [stored.missing(b, keep) for b in bs]) for corner, rest, bs in plan.blocks
-    ]
-    left = sum(len(b) for _, _, batches in todo for b in batches)
-    meter = Meter(left, plan.tissue - left)
-    ended: list[tuple[int, int]] = []
-
-    def batches() -> Iterator[IntArray]:
-        for _, _, parts in todo:
-            yield from (b for b in parts if len(b))
-
-    for _, rest, _ in todo:
-        stored.mark(rest, TileState.BACKGROUND)
-    counts = {corner: sum(len(b) for b in parts) for corner, _, parts in todo}
-    # Blocks with nothing to encode only have their background to note.
-    stored.merge([c for c, n in counts.items() if n == 0])
-    for tiles, progress in encode_batches(slide, encoder, stored, batches(), keep, meter):
-        corner = tuple((tiles[0] // stored.block * stored.block).tolist())
-        counts[corner] -= len(tiles)
-        if counts[corner] == 0:
-            ended.append(corner)
-            stored.merge(ended)
-            ended.clear()
+    """A whole slide with one encoder at one resolution: see `encode_works`."""
+    for _, tiles, progress in encode_works(slide, [Work(encoder, stored, plan, keep)]):
         yield tiles, progress
 
 

@@ -20,12 +20,15 @@ class Progress:
         Tiles the store already had.
     rate : float
         Tiles per second, 0 until it is known.
-    reading, encoding : float
-        Share of the time spent waiting for pixels and in the encoder, 0 to 1.
+    reading, encoding, writing : float
+        Share of the time spent waiting for pixels, in the encoder, and waiting for the store,
+        0 to 1. While it waits the encoder is idle.
     unreadable : int
         Of those done, tiles whose part of the file is damaged: they have no vector.
     left_out : int
         Tiles that were asked for and are not among ``total`` and ``reused``: too many for a job.
+    note : str
+        What happened on the way that should be known, as that memory became short.
     """
 
     done: int
@@ -36,6 +39,8 @@ class Progress:
     encoding: float = 0.0
     unreadable: int = 0
     left_out: int = 0
+    writing: float = 0.0
+    note: str = ""
 
     @property
     def eta_s(self) -> float | None:
@@ -55,25 +60,33 @@ class Meter:
     def __init__(self, total: int, reused: int = 0, left_out: int = 0) -> None:
         self.total, self.reused, self.left_out = total, reused, left_out
         self.done = self.unreadable = 0
-        self._read_s = self._encode_s = 0.0
+        self.note = ""
+        self._read_s = self._encode_s = self._write_s = 0.0
         self._recent = [(time.perf_counter(), 0)]
 
-    def add(self, tiles: int, read_s: float, encode_s: float, unreadable: int = 0) -> Progress:
+    def add(
+        self, tiles: int, read_s: float, encode_s: float, write_s: float = 0.0, unreadable: int = 0
+    ) -> Progress:
         """Count a finished batch, the unreadable ones among its tiles included."""
         now = time.perf_counter()
         self.done += tiles
         self.unreadable += unreadable
         self._read_s += read_s
         self._encode_s += encode_s
+        self._write_s += write_s
         self._recent.append((now, self.done))
         while len(self._recent) > 2 and now - self._recent[0][0] > self.WINDOW_S:
             self._recent.pop(0)
         return self.now()
 
+    def wrote(self, seconds: float) -> None:
+        """Count time that was spent waiting for the store."""
+        self._write_s += seconds
+
     def now(self) -> Progress:
         """The job at this moment."""
         (t0, n0), (t1, n1) = self._recent[0], self._recent[-1]
-        spent = self._read_s + self._encode_s
+        spent = self._read_s + self._encode_s + self._write_s
         return Progress(
             self.done,
             self.total,
@@ -83,6 +96,8 @@ class Meter:
             self._encode_s / spent if spent else 0.0,
             self.unreadable,
             self.left_out,
+            self._write_s / spent if spent else 0.0,
+            self.note,
         )
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 #: Passes of one size that are timed before a larger one is tried.
-TRIES = 2
+TRIES = 3
 #: A size is as good as the best where a tile takes at most this much longer.
 AS_GOOD = 1.03
+#: Where a tile takes this much longer than at the best size, larger ones are not tried. A pass that
+#: something else on the machine held up must not end the search.
+MUCH_WORSE = 1.3
 #: Longest a pass may take, s: whoever moves the camera or stops waits for the one that runs.
 LONGEST_S = 0.5
 
@@ -15,9 +18,10 @@ LONGEST_S = 0.5
 class BatchSize:
     """Finds the size that encodes fastest, with tiles that have to be encoded anyway.
 
-    It begins with one tile, so that the first one is there soon, and doubles the size while that
-    pays, the device has memory and a pass stays short. How large a batch should be depends on the
-    network, the tile size, the device and what else runs on it; nobody can look it up.
+    It begins with one tile, so that the first one is there soon, and doubles the size while the
+    device has memory and a pass stays short, and then takes the best. How large a batch should be
+    depends on the network, the tile size, the device and what else runs on it; nobody can look
+    it up.
 
     Parameters
     ----------
@@ -32,6 +36,7 @@ class BatchSize:
         self._largest = largest
         self._longest_s = longest_s
         self._settled = False
+        self.note = ""
         self._warm = False
         self._seconds: dict[int, list[float]] = defaultdict(list)
 
@@ -63,7 +68,7 @@ class BatchSize:
         if len(timed) < TRIES:
             return
         larger = 2 * tiles
-        worse = min(timed) > AS_GOOD * self._best()
+        worse = min(timed) > MUCH_WORSE * self._best()
         if worse or larger > self._largest or min(timed) * larger > self._longest_s:
             self._settle()
         else:
@@ -75,6 +80,7 @@ class BatchSize:
             return False
         self._size //= 2
         self._settled = True
+        self.note = f"memory was short: batches of {self._size} now"
         return True
 
     def _best(self) -> float:

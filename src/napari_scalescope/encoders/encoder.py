@@ -33,6 +33,8 @@ Out = TypeVar("Out", Encoding, Tokens)
 
 #: Most tiles of a pass; `BatchSize` finds how many are best.
 LARGEST = {"cuda": 256, "mps": 64, "cpu": 32}
+#: Most tiles that are handed over at once in a long run.
+FEED = 128
 
 
 class Encoder:
@@ -106,10 +108,15 @@ class Encoder:
         self._batch.fix(size)
 
     @property
+    def note(self) -> str:
+        """What should be known of its running: that memory was short."""
+        return self._batch.note
+
+    @property
     def feed(self) -> int:
         """Tiles to hand over at once in a long run: about a second's work, so that it can stop."""
         if self.device == "cpu":
-            return max(1, min(LARGEST["cpu"], round(2000 / max(self.entry.parameters_m, 1))))
+            return max(1, min(FEED, round(2000 / max(self.entry.parameters_m, 1))))
         return LARGEST[self.device.partition(":")[0]]
 
     @property

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..errors import EncoderError
 from .batches import BatchSize
-from .encoder import LARGEST, Encoder, Pixels
+from .encoder import FEED, LARGEST, Encoder, Pixels
 from .encoding import Encoding, Part, Tokens
 from .own import Own, digest_of
 
@@ -37,7 +37,7 @@ class FunctionEncoder(Encoder):
     @property
     def feed(self) -> int:
         """Tiles to hand over at once in a long run."""
-        return LARGEST["cpu"]
+        return FEED
 
     def looking(self, source: object) -> Encoder:
         """Only what the function gives can be shown."""

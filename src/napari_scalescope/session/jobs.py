@@ -8,7 +8,8 @@ import numpy as np
 
 from ..embeddings.embedding_set import Part
 from ..embeddings.engine import Job, Step
-from ..embeddings.pipeline import encode_batches, encode_slide, make_plan
+from ..embeddings.pipeline import encode_batches, encode_works
+from ..embeddings.plan import Work, make_plan
 from ..embeddings.progress import Meter
 from ..embeddings.stored_set import StoredSet
 from ..encoders import AttentionSource, Encoder
@@ -84,10 +85,12 @@ def slide_job(resources: Resources, slide: Slide, mpps: Sequence[float]) -> Job:
 
     def steps() -> Iterator[Step]:
         encoder, sets, mask = _prepared(resources, slide, mpps)
-        for stored in sets:
-            plan = make_plan(stored.grid, stored.block, encoder.feed, mask)
-            for done, progress in encode_slide(slide, encoder, stored, plan, KEEP_OF_SLIDES):
-                yield stored, done, progress
+        works = [
+            Work(encoder, s, make_plan(s.grid, s.block, encoder.feed, mask), KEEP_OF_SLIDES)
+            for s in sets
+        ]
+        for work, done, progress in encode_works(slide, works):
+            yield work.stored, done, progress
 
     return Job("Slide", steps)
 

@@ -132,4 +132,6 @@ def worded(text: str, progress: Progress | None, doubts: Iterable[str] = ()) -> 
         notes.append(f"only the {taken:,} tiles nearest to the centre of {every:,} in view")
     if progress is not None and progress.unreadable:
         notes.append(f"{progress.unreadable:,} unreadable")
+    if progress is not None and progress.note:
+        notes.append(progress.note)
     return " · ".join([*notes, *doubts])

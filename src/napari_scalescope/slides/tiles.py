@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
@@ -119,12 +119,23 @@ def read_batches(
     Two batches are read ahead of the one that is used, so that reading goes on while an encoder
     works; more are never held. Closing the iterator drops what was not read yet.
     """
+    return read_mixed(slide, ((grid, tiles) for tiles in batches), threads=threads, errors=errors)
+
+
+def read_mixed(
+    slide: Slide,
+    batches: Iterable[tuple[TileGrid, IntArray]],
+    *,
+    threads: int | None = None,
+    errors: Literal["raise", "report"] = "raise",
+) -> Generator[TileBatch, None, None]:
+    """Read batches of several grids over one slide: see `read_batches`."""
     threads = threads or min(8, os.cpu_count() or 1)
     ahead: deque[tuple[_Reading, list[Future[None]]]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="scalescope-tiles") as pool:
 
         def submit(n: int) -> None:
-            for part in islice(source, n):
+            for grid, part in islice(source, n):
                 reading = _Reading(slide, grid, part, errors)
                 jobs = rectangles(part, _side(len(part), threads, grid.tile_px))
                 ahead.append((reading, [pool.submit(reading.read, job) for job in jobs]))

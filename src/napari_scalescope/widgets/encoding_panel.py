@@ -113,7 +113,8 @@ class EncodingPanel(Section):
                 if p.eta_s is not None and p.eta_s >= 1:
                     parts.append(f"{_time(p.eta_s)} left")
             if p.done and p.reading + p.encoding > 0:
-                parts.append(f"reading {p.reading:.0%}, encoding {p.encoding:.0%}")
+                shares = f"reading {p.reading:.0%}, encoding {p.encoding:.0%}"
+                parts.append(shares + (f", writing {p.writing:.0%}" if p.writing >= 0.01 else ""))
         if device:
             parts.append(device)
         self._line.say(" · ".join(parts))
