@@ -343,7 +343,7 @@ def test_fluorescence_is_described_and_not_embedded(
     (failure,) = only_json(result)["failed"]
     assert "DAPI, CD3, CD8" in failure["error"]
     assert "brightfield H&E" in failure["error"]
-    assert not (tmp_path / "o").exists()
+    assert not list((tmp_path / "o").glob("*.zarr"))
 
 
 def test_colours_are_corrected_where_that_is_asked_for(
@@ -363,3 +363,81 @@ def test_colours_are_corrected_where_that_is_asked_for(
         for extra in ([], ["--icc"])
     }
     assert len(paths) == 2
+
+
+def test_folders_and_patterns_stand_for_slides(slide: Path, tmp_path: Path) -> None:
+    from napari_scalescope.cli.whole_slides import expanded
+
+    folder = tmp_path / "many"
+    (folder / "deeper").mkdir(parents=True)
+    for name in ("b.svs", "a.tif", "deeper/c.tif", "thumb.png", "notes.txt", ".hidden.svs"):
+        (folder / name).write_bytes(slide.read_bytes() if name != "notes.txt" else b"notes")
+    (folder / "thumb.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    def names(*given: object) -> list[str]:
+        return [Path(p).name for p in expanded([str(g) for g in given])]
+
+    assert names(folder) == ["a.tif", "b.svs"]
+    assert names(folder / "*.tif", folder / "a.tif") == ["a.tif"]
+    assert names(folder / "**" / "*.tif") == ["a.tif", "c.tif"]
+    assert names(folder / "none.svs") == ["none.svs"]
+    assert names(folder / "*.xyz") == ["*.xyz"]
+    assert list(expanded(["https://somewhere/a.zarr"])) == ["https://somewhere/a.zarr"]
+
+
+def test_several_encoders_read_a_slide_once(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collections import Counter
+
+    from napari_scalescope.slides.chunks import ChunkCache
+
+    decoded: Counter[object] = Counter()
+    get = ChunkCache.get
+
+    def counting(self: ChunkCache, key: Any, decode: Any) -> Any:
+        def count() -> Any:
+            decoded[key] += 1
+            return decode()
+
+        return get(self, key, count)
+
+    monkeypatch.setattr(ChunkCache, "get", counting)
+    made = iter([FakeEncoder(), FakeEncoder()])
+
+    def load(name: str, **_: Any) -> FakeEncoder:
+        encoder = next(made)
+        encoder.weights_sha256 = name * 64
+        return encoder
+
+    monkeypatch.setattr(whole_slides, "load_encoder", load)
+    result = run(
+        "embed", slide, "-e", "a", "-e", "b", "-m", 0.5, "-o", tmp_path / "o", "--json",
+        "--all-tiles",
+    )  # fmt: skip
+    rows = only_json(result)["sets"]
+    assert [row["tiles"] for row in rows] == [rows[0]["tiles"]] * 2
+    assert rows[0]["path"] != rows[1]["path"]
+    assert set(decoded.values()) == {1}
+
+
+def test_complete_slides_are_passed_over_and_the_log_tells_all(
+    run: Callable[..., Any], slide: Path, tmp_path: Path, encoder: FakeEncoder
+) -> None:
+    arguments = ["embed", slide, tmp_path / "none.svs", "-e", "x", "-m", 0.5, "-o", tmp_path / "o"]
+    first = run(*arguments, "--json", "--skip-existing")
+    assert first.exit_code == 1
+    report = only_json(first)
+    assert (len(report["sets"]), len(report["failed"]), report["skipped"]) == (1, 1, [])
+    lines = [json.loads(line) for line in Path(report["log"]).read_text().splitlines()]
+    assert [line["event"] for line in lines] == ["started", "slide", "slide", "finished"]
+    assert lines[1]["sets"] == report["sets"]
+    assert lines[2]["failed"] == report["failed"]
+    assert lines[0]["request"]["mpps"] == [0.5]
+    count = encoder.encoded
+    again = only_json(run(*arguments, "--json", "--skip-existing"))
+    assert again["skipped"] == [{"slide": str(slide)}]
+    assert encoder.encoded == count
+    more = run(*arguments, "--skip-existing", "--keep", "attention")
+    assert encoder.encoded > count  # what was not kept before is missing
+    assert "none.svs" in more.stderr

@@ -118,7 +118,10 @@ def info(slide: SlidePath, slide_mpp: SlideMpp = None, as_json: AsJson = False) 
 def embed(
     slides: Annotated[
         list[str],
-        typer.Argument(help="Slides to embed, or URLs of OME-Zarr.", metavar="SLIDE..."),
+        typer.Argument(
+            help="Slides to embed: files, folders, patterns in quotes ('*.svs'), URLs of OME-Zarr.",
+            metavar="SLIDE...",
+        ),
     ],
     encoder: Annotated[
         list[str], typer.Option("--encoder", "-e", help="Encoder; may be given several times.")
@@ -151,13 +154,22 @@ def embed(
         bool,
         typer.Option("--icc", help="Correct the colours by the slide's ICC profile first."),
     ] = False,
+    skip_existing: Annotated[
+        bool,
+        typer.Option(help="Pass over slides whose sets are complete, without looking for tissue."),
+    ] = False,
+    accept_licence: Annotated[
+        bool, typer.Option(help="Accept what the licence of the encoder's weights asks.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Embed whole slides. What the store has is not computed again; stop and go on at will.
 
-    Single tiles that cannot be decoded are counted and printed, and tried again in the next run.
-    The exit status is 0 if every slide was embedded, 1 if one could not be, or none of its tiles
-    could be decoded; the others are embedded all the same.
+    A slide is read once for all encoders and resolutions. Single tiles that cannot be decoded are
+    counted and printed, and tried again in the next run. A log of the run is in the store's
+    folder .runs. The exit status is 0 if every slide was embedded; 1 if one could not be, or none
+    of its tiles could be decoded (the others are embedded all the same), or if an encoder could
+    not be loaded; 2 for arguments that make no sense; 130 after Ctrl-C.
     """
     from .whole_slides import Request, embed_slides
 
@@ -179,6 +191,8 @@ def embed(
         weights=weights,
         slide_mpp=slide_mpp,
         icc=icc,
+        skip_existing=skip_existing,
+        accept_licence=accept_licence,
     )
     with errors_in_words(as_json):
         report = embed_slides(request, bar=not as_json and sys.stderr.isatty())
@@ -191,6 +205,8 @@ def embed(
                 f"{row['slide']} · {row['encoder']} · {row['mpp']:g} µm/px: {row['tiles']} tiles "
                 f"({row['encoded']} new{bad}, {row['seconds']:.1f} s) in {row['path']}"
             )
+        if report["skipped"]:
+            typer.echo(f"{len(report['skipped'])} slides were complete and passed over")
         for doubt in report["warnings"]:
             typer.echo(f"note: {doubt['warning']}", err=True)
         for failure in report["failed"]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
 from ..embeddings import Store
-from ..embeddings.embedding_set import Part
-from ..embeddings.pipeline import fill
-from ..embeddings.progress import reporter
+from ..embeddings.embedding_set import Part, TileState
+from ..embeddings.pipeline import encode_works
+from ..embeddings.plan import Work, make_plan
+from ..embeddings.progress import Progress, Report, reporter
+from ..embeddings.stored_set import StoredSet
 from ..encoders import Encoder, load_encoder
 from ..encoders.devices import Precision
 from ..errors import ScaleScopeError, SlideError
 from ..geometry import TileGrid
 from ..slides import Slide, TissueMask, open_slide, tissue_mask
+from .run_log import RunLog
 
 
 @dataclass(frozen=True)
@@ -36,21 +40,24 @@ class Request:
     weights: Path | None = None
     slide_mpp: float | None = None
     icc: bool = False
+    skip_existing: bool = False
+    accept_licence: bool = False
 
 
 def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
-    """Embed every slide with every encoder at every resolution.
+    """Embed every slide with every encoder at every resolution, each slide in one pass.
 
     An encoder that cannot be loaded ends it; a slide that cannot be read is reported and the
-    others go on.
+    others go on. What happened is also in a log beside the store's sets: see `RunLog`.
 
     Returns
     -------
     dict
         ``sets``: one row per slide, encoder and resolution; of its ``tiles``, some were
-        ``encoded`` now, some were ``reused``, and the ``unreadable`` have no vector. ``warnings``:
-        slides with what is doubtful. ``failed``: slides with the error; those of which tiles were
-        wanted and none could be read are among them.
+        ``encoded`` now, some were ``reused``, and the ``unreadable`` have no vector. ``skipped``:
+        slides of which every set was complete (``skip_existing``). ``warnings``: slides with what
+        is doubtful. ``failed``: slides with the error; those of which tiles were wanted and none
+        could be read are among them. ``log``: the log's path.
     """
     encoders = [
         load_encoder(
@@ -58,29 +65,144 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
             device=request.device,
             precision=cast(Precision, request.precision),
             weights=request.weights,
+            accept_licence=request.accept_licence,
         )
         for name in request.encoders
     ]
-    sets: list[dict[str, Any]] = []
-    doubts: list[dict[str, str]] = []
-    failed: list[dict[str, str]] = []
-    for path in request.slides:
-        try:
-            with open_slide(path, mpp=request.slide_mpp, icc=request.icc) as slide:
-                slide.require_brightfield()
-                slide.require_mpp()
-                mask = tissue_mask(slide) if request.tissue else None
-                if mask is not None:
-                    doubts += [{"slide": str(path), "warning": w} for w in mask.warnings]
-                for encoder, mpp in product(encoders, request.mpps):
-                    row = _embed_one(request, slide, encoder, mpp, mask, bar)
-                    sets.append(row)
-                    if row["tiles"] and row["tiles"] == row["unreadable"]:
-                        failed.append(_failure(path, _all_damaged(row)))
-                doubts += [{"slide": str(path), "warning": w} for w in slide.reader.doubts]
-        except ScaleScopeError as error:
-            failed.append(_failure(path, error))
-    return {"out": str(request.out), "sets": sets, "warnings": doubts, "failed": failed}
+    slides = list(expanded(request.slides))
+    found: dict[str, Any] = {"sets": [], "skipped": [], "warnings": [], "failed": []}
+    with RunLog(request.out, {**asdict(request), "slides": len(slides)}) as log:
+        for number, path in enumerate(slides, 1):
+            place = f"{number}/{len(slides)} " if len(slides) > 1 else ""
+            try:
+                _embed_one(request, encoders, path, found, bar, place)
+            except ScaleScopeError as error:
+                found["failed"].append(_failure(path, error))
+            log.tell(str(path), found)
+    return {"out": str(request.out), **found, "log": str(log.path)}
+
+
+def expanded(slides: Iterable[str | Path]) -> Iterator[str | Path]:
+    """Slides by their paths, with patterns (``*``, ``?``, ``**``) and folders resolved.
+
+    A folder stands for all files in it that may be slides. A path without a pattern is passed on
+    as it is, whether it exists or not: opening it says what is wrong. Each comes once.
+    """
+    seen: set[str] = set()
+    for given in slides:
+        for path in _matching(str(given)):
+            if str(path) not in seen:
+                seen.add(str(path))
+                yield path
+
+
+def _matching(given: str) -> list[str | Path]:
+    import glob
+
+    from ..slides.formats import may_be_slide
+
+    path = Path(given)
+    if "://" in given or path.is_file():
+        return [given]
+    if path.is_dir() and not may_be_slide(path):
+        return sorted(p for p in path.iterdir() if may_be_slide(p))
+    if not path.exists() and glob.has_magic(given):
+        hits = sorted(Path(p) for p in glob.glob(given, recursive=True))  # noqa: PTH207
+        return [p for p in hits if p.is_file() or may_be_slide(p)] or [given]
+    return [given]
+
+
+def _embed_one(
+    request: Request,
+    encoders: list[Encoder],
+    path: str | Path,
+    found: dict[str, Any],
+    bar: bool,
+    place: str,
+) -> None:
+    with open_slide(path, mpp=request.slide_mpp, icc=request.icc) as slide:
+        slide.require_brightfield()
+        slide.require_mpp()
+        pairs = [
+            (encoder, _open(request, slide, encoder, mpp))
+            for encoder, mpp in product(encoders, request.mpps)
+        ]
+        if request.skip_existing and all(stored.complete(_keep(request)) for _, stored in pairs):
+            found["skipped"].append({"slide": str(path)})
+            return
+        mask = tissue_mask(slide) if request.tissue else None
+        if mask is not None:
+            found["warnings"] += [{"slide": str(path), "warning": w} for w in mask.warnings]
+        works = [_work(request, encoder, stored, mask) for encoder, stored in pairs]
+        with reporter(bar, f"{place}{slide.name}") as report:
+            for row in _encode(slide, works, report):
+                found["sets"].append(row)
+                if row["tiles"] and row["tiles"] == row["unreadable"]:
+                    found["failed"].append(_failure(path, _all_damaged(row)))
+        found["warnings"] += [{"slide": str(path), "warning": w} for w in slide.reader.doubts]
+
+
+def _keep(request: Request) -> tuple[Part, ...]:
+    return cast(tuple[Part, ...], request.keep)
+
+
+def _open(request: Request, slide: Slide, encoder: Encoder, mpp: float) -> StoredSet:
+    tile_px = request.tile_px or encoder.entry.input_px
+    grid = TileGrid.cover(slide, mpp, tile_px, request.stride_px)
+    return Store(request.out).open_set(slide, encoder, grid)
+
+
+def _work(request: Request, encoder: Encoder, stored: StoredSet, mask: TissueMask | None) -> Work:
+    plan = make_plan(stored.grid, stored.block, encoder.feed, mask)
+    return Work(encoder, stored, plan, _keep(request))
+
+
+def _encode(slide: Slide, works: list[Work], report: Report) -> Iterator[dict[str, Any]]:
+    """Encode a slide; yields a row for each work at the end."""
+    started = time.perf_counter()
+    lasts = {work: Progress(0, 0, work.plan.tissue) for work in works}
+    missing = {
+        work: sum(len(work.stored.missing(b, work.keep)) for *_, bs in work.plan.blocks for b in bs)
+        for work in works
+    }
+    total, reused = sum(missing.values()), sum(w.plan.tissue - missing[w] for w in works)
+    seconds = dict.fromkeys(works, 0.0)
+    for work, _, progress in encode_works(slide, works):
+        lasts[work] = progress
+        now = time.perf_counter()
+        seconds[work] = now - started
+        done = sum(p.done for p in lasts.values())
+        rate = done / (now - started)
+        report(
+            Progress(
+                done,
+                total,
+                reused,
+                rate,
+                progress.reading,
+                progress.encoding,
+                sum(p.unreadable for p in lasts.values()),
+                writing=progress.writing,
+                note=progress.note,
+            )
+        )
+    for work, end in lasts.items():
+        work.stored.close()
+        yield {
+            "slide": slide.name,
+            "encoder": work.encoder.name,
+            "mpp": work.stored.grid.mpp,
+            "tiles": end.done + end.reused,
+            "encoded": end.done - end.unreadable,
+            "reused": end.reused,
+            "unreadable": end.unreadable,
+            "background": work.stored.count(TileState.BACKGROUND),
+            "seconds": round(seconds[work], 3),
+            "reading": round(end.reading, 3),
+            "encoding": round(end.encoding, 3),
+            "writing": round(end.writing, 3),
+            "path": str(work.stored.path),
+        }
 
 
 def _failure(path: str | Path, error: ScaleScopeError) -> dict[str, str]:
@@ -93,31 +215,3 @@ def _all_damaged(row: dict[str, Any]) -> SlideError:
         "can be decoded.",
         "Copy the file again from its source.",
     )
-
-
-def _embed_one(
-    request: Request,
-    slide: Slide,
-    encoder: Encoder,
-    mpp: float,
-    mask: TissueMask | None,
-    bar: bool,
-) -> dict[str, Any]:
-    started = time.perf_counter()
-    tile_px = request.tile_px or encoder.entry.input_px
-    grid = TileGrid.cover(slide, mpp, tile_px, request.stride_px)
-    stored = Store(request.out).open_set(slide, encoder, grid)
-    keep = cast(tuple[Part, ...], request.keep)
-    with reporter(bar, f"{slide.name} · {encoder.name} · {mpp:g} µm/px") as report:
-        end = fill(slide, encoder, stored, mask, keep, report)
-    return {
-        "slide": slide.name,
-        "encoder": encoder.name,
-        "mpp": mpp,
-        "tiles": end.done + end.reused,
-        "encoded": end.done - end.unreadable,
-        "reused": end.reused,
-        "unreadable": end.unreadable,
-        "seconds": round(time.perf_counter() - started, 3),
-        "path": str(stored.path),
-    }

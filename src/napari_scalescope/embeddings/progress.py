@@ -123,7 +123,10 @@ def _bar(title: str) -> Iterator[Report]:
         TextColumn("{task.completed:.0f}/{task.total:.0f} tiles"),
         TextColumn("{task.fields[rate]:.1f} tiles/s"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Bar(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=0, rate=0.0, visible=False)
-        yield lambda p: bar.update(task, total=p.total, completed=p.done, rate=p.rate, visible=True)
+        task = bar.add_task(title, total=0, rate=0.0, note="", visible=False)
+        yield lambda p: bar.update(
+            task, total=p.total, completed=p.done, rate=p.rate, note=p.note, visible=True
+        )

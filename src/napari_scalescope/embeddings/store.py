@@ -90,7 +90,7 @@ class Store:
                 "mpp": grid.slide_mpp,
                 "mpp_source": slide.mpp_source,
             },
-            "versions": _versions(),
+            "versions": versions(),
         }
         with disk_errors_in_words(self.root):
             return StoredSet(self.root, group, name, grid, provenance)
@@ -101,7 +101,8 @@ def _plain(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text)[:80] or "slide"
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """What it was made with: packages whose versions may change a vector."""
     from importlib.metadata import PackageNotFoundError, version
 
     out = {}

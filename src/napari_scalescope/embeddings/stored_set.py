@@ -207,6 +207,14 @@ class StoredSet:
         left: IntArray = tiles[~done]
         return left
 
+    def complete(self, keep: Collection[Part] = ()) -> bool:
+        """Whether every tile is known to be background or has its vector, and the parts to keep."""
+        need = TileState.ENCODED
+        for part in keep:
+            need |= FLAG[part]
+        done = (self.state & need == need) | (self.state & TileState.BACKGROUND != 0)
+        return bool(done.all())
+
     def count(self, flag: TileState) -> int:
         """How many tiles are in a state."""
         return int(np.count_nonzero(self.state & flag))

@@ -19,6 +19,9 @@ from .icc import correct
 from .ome_zarr import OmeZarrReader, open_remote
 from .remote import name_of, place_of
 
+#: Extensions that only slides have.
+SUFFIXES = (".svs", ".ndpi", ".scn", ".mrxs", ".vms", ".vmu", ".bif", ".czi", ".zarr")
+
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
@@ -128,6 +131,24 @@ def _opened(make: Callable[[Path], Any], path: Path) -> Any:
                 f"{path.name} is of a kind only openslide reads, or damaged ({error})."
             )
         return reader
+
+
+def may_be_slide(path: Path) -> bool:
+    """Whether a file or folder is a slide to take from a folder of many things.
+
+    Told from its content, or from an extension that only slides have, so that one that is damaged
+    or lacks its reader is tried and complained of rather than passed over. Pictures are not.
+    """
+    from .picture import PictureReader
+
+    if path.name.startswith("."):
+        return False
+    if path.suffix.lower() in SUFFIXES:
+        return True
+    try:
+        return _reader_for(path) is not PictureReader
+    except (SlideError, OSError):
+        return False
 
 
 def _refuse_empty(name: str, sizes: tuple[tuple[int, int], ...]) -> None:
