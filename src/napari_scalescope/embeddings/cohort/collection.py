@@ -215,7 +215,10 @@ class Collection:
         """As `exact.search`, among what the index holds."""
         of_key = {r.key: r for r in rows}
         # No more than there is, where a few slides give a few each.
-        wanted = sum(min(per_slide or r.tiles, r.tiles) for r in rows)
+        slides: dict[str, int] = {}
+        for row in rows:
+            slides[row.fingerprint] = slides.get(row.fingerprint, 0) + row.tiles
+        wanted = sum(min(per_slide or n, n) for n in slides.values())
         count = max(CANDIDATES, MORE * k)
         while rows:
             nearest, more = self.index.nearest(queries, count)
