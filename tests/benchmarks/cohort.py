@@ -3,12 +3,13 @@
     python -m tests.benchmarks.cohort [--tiles 100000 1000000] [--dim 384 1536] [--folder DIR]
         [--json FILE] [--rounds 5]
 
-Stores of made-up slides of 10,240 tiles each, whose float16 vectors lie in clusters: a part that
-all have in common (cosines of real encoders crowd near 1), 2000 kinds of tissue, a shift of each
-slide, and noise. Every step is a process of its own, so that its peak memory is its own; what a
-process of this kind needs before it does anything is told first. Files are most likely in the
-system's memory when they are read: *cold* is a search after they were put out of it, where the
-system lets a program ask for that.
+Stores of made-up slides of 10,272 tiles each, whose float16 vectors lie in clusters: a part that
+all have in common (cosines of real encoders crowd near 1), 2000 kinds of tissue, 60 on a slide, a
+shift of each slide, and noise, with variances that fall off from one direction to the next.
+
+Every step is a process of its own, so that its peak memory is its own; what a process of this
+kind needs before it does anything is told first (*nothing*). Files are most likely in the
+system's memory when they are read: *cold* is the first search after they were put out of it.
 """
 
 from __future__ import annotations
@@ -44,10 +45,12 @@ def drawer(dim: int, seed: int) -> Any:
     rng = np.random.default_rng(seed + 1)
     base = centre + 0.3 * rng.normal(size=dim).astype(np.float32)
     here = rng.choice(KINDS, 60, replace=False)
+    spread = np.arange(1, dim + 1, dtype=np.float32) ** -0.5
+    spread *= np.sqrt(dim / np.square(spread).sum())
 
     def draw(n: int) -> np.ndarray:
         noise = rng.standard_normal((n, dim), np.float32) * 0.4
-        return (base + kinds[rng.choice(here, n)] + noise).astype(np.float16)
+        return (base + (kinds[rng.choice(here, n)] + noise) * spread).astype(np.float16)
 
     return draw
 

@@ -14,6 +14,7 @@ import pytest
 
 from napari_scalescope.embeddings import TileState
 from napari_scalescope.embeddings.cohort import Cohort, Collection, collection, exact
+from napari_scalescope.embeddings.cohort.index import GRAPH_BYTES
 from napari_scalescope.embeddings.cohort.stored_vectors import StoredVectors
 from napari_scalescope.errors import StoreError
 
@@ -377,7 +378,7 @@ def test_many_queries_at_once(large: Collection, rng: np.random.Generator) -> No
 
 
 def test_shards_are_of_bounded_size(large: Collection, rng: np.random.Generator) -> None:
-    large.index._shard_bytes = 700 * (32 + 150)
+    large.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
     large.build_index()
     assert [s.count for s in large.index.contents.shards] == [700, 700, 700, 700, 200]
     assert reopened(large).measure()[0] >= 0.95
@@ -385,7 +386,7 @@ def test_shards_are_of_bounded_size(large: Collection, rng: np.random.Generator)
     more = made_set(Path(large.rows[0].store), "more", rows=20, cols=25, dim=32)
     fill_blocks(more, lambda n: clustered(rng, n))
     again = Cohort.scan((), large._folder.parent.with_suffix(".parquet")).select()
-    again.index._shard_bytes = 700 * (32 + 150)
+    again.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
     assert again.build_index() == 500
     assert [s.count for s in again.index.contents.shards] == [700] * 5
     files = {p.name for p in again.index.folder.glob("*.usearch")}
@@ -422,7 +423,7 @@ def test_an_index_out_of_date_is_noticed(
 
 
 def test_a_killed_build_goes_on(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
-    large.index._shard_bytes = 700 * (32 + 150)
+    large.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
 
     def killed(new: int) -> None:
         if large.index.count >= 1400:

@@ -241,7 +241,7 @@ class Collection:
         Parameters
         ----------
         memory : int
-            Bytes for vectors on their way; the shard that is built takes up to 1 GiB besides.
+            Bytes for vectors on their way; the shard that is built takes up to 512 MiB besides.
         report : callable
             Given the number of vectors that were added since it was last called.
         """

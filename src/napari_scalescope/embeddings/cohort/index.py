@@ -33,13 +33,15 @@ from .stored_vectors import StoredVectors
 
 LAYOUT = 1
 #: Most bytes of a shard: it is built in memory.
-SHARD_BYTES = 1 << 30
-#: Of the graph: neighbours of a vector, and how widely they are looked for.
-CONNECTIVITY, EXPANSION_ADD = 16, 64
+SHARD_BYTES = 512 << 20
+#: Of the graph: neighbours of a vector, and how widely they are looked for when it is added and
+#: when it is asked. Tissue lies in clusters far from each other, which is hard on graphs: with
+#: usearch's own 16 and 64, up to a third of the neighbours among a million tiles were missed.
+CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 32, 128, 1024
 #: A key holds a tile's position in its grid in so many bits, and above them the set.
 BITS = 40
 #: What usearch keeps of a vector beside its numbers, about, with these neighbours.
-GRAPH_BYTES = 150
+GRAPH_BYTES = 280
 
 
 @dataclass
@@ -281,6 +283,7 @@ def _graph(dim: int) -> Any:
         dtype="i8",
         connectivity=CONNECTIVITY,
         expansion_add=EXPANSION_ADD,
+        expansion_search=EXPANSION_SEARCH,
         enable_key_lookups=False,  # would take memory for every vector
     )
 
