@@ -95,8 +95,11 @@ def test_search_with_the_index(cohort: Path) -> None:
     failed = run(*asked, "--method", "index", "--json")
     assert failed.exit_code == 1
     assert "cohort index" in json.loads(failed.stdout)["remedy"]
+    built = json.loads(run("index", "--cohort", cohort, "--no-measure", "--json").stdout)
+    assert (built["added"], built["tiles"], built["recall"]) == (126, 126, None)
+    assert "not measured" in run("ls", "--cohort", cohort).stdout
     built = json.loads(run("index", "--cohort", cohort, "--json").stdout)
-    assert (built["added"], built["tiles"]) == (126, 126)
+    assert (built["added"], built["tiles"]) == (0, 126)
     assert built["recall"] >= 0.95
     near = run(*asked, "--method", "index")
     assert near.stdout == run(*asked).stdout

@@ -146,6 +146,9 @@ def index(
     tile_px: TilePx = None,
     precision: Precision = None,
     weights: Weights = None,
+    measure: Annotated[
+        bool, typer.Option(help="Measure its recall, which takes one exact search.")
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Build the index that is needed above a million tiles, or bring it up to date."""
@@ -163,7 +166,7 @@ def index(
             if not as_json and sys.stderr.isatty():
                 typer.echo(f"\r{done:,} tiles", nl=False, err=True)
 
-        added = chosen.build_index(report=report)
+        added = chosen.build_index(measure=measure, report=report)
     said = chosen.index
     facts = {
         "title": chosen.title,

@@ -234,19 +234,25 @@ class Collection:
     # --- the index ---
 
     def build_index(
-        self, *, memory: int = MEMORY, report: Callable[[int], None] = lambda _: None
+        self,
+        *,
+        measure: bool = True,
+        memory: int = MEMORY,
+        report: Callable[[int], None] = lambda _: None,
     ) -> int:
         """Take up in the index what it lacks and measure it; returns how many vectors are new.
 
         Parameters
         ----------
+        measure : bool
+            Measure the recall, which takes as long as one exact search.
         memory : int
             Bytes for vectors on their way; the shard that is built takes up to 512 MiB besides.
         report : callable
             Given the number of vectors that were added since it was last called.
         """
         added = self.index.add(self.rows, memory, report)
-        if added or self.index.contents.recall is None:
+        if measure and self.index.contents.recall is None:
             recall, asked = self.measure(memory=memory)
             self.index.note_recall(recall, asked)
         return added

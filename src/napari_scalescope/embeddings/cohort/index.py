@@ -152,9 +152,11 @@ class VectorIndex:
         with disk_errors_in_words(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             for row in lacking:
-                number = said.sets.get(row.key, (len(said.sets), ""))[0]
-                said.sets.setdefault(row.key, (number, ""))
-                for new, vectors in self._new(row, number, memory):
+                there = np.empty(0, np.uint64)
+                if row.key in said.sets:  # some of it may be in; of a new set nothing is
+                    there = self._keys_of(said.sets[row.key][0])
+                number = said.sets.setdefault(row.key, (len(said.sets), ""))[0]
+                for new, vectors in _vectors(row, number, there, memory):
                     start = 0
                     while start < len(new):
                         part = slice(start, start + per_shard - sum(map(len, keys)))
@@ -169,18 +171,6 @@ class VectorIndex:
                 numbered.append((row.key, number, row.content))
             self._keep(graph, keys, numbered)
         return added
-
-    def _new(
-        self, row: SetRow, number: int, memory: int
-    ) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float16]]]:
-        """Keys and vectors of a set that are in no shard, block by block."""
-        there = self._keys_of(number)
-        for flat, vectors in StoredVectors(row).blocks(tiles_at_once(row.dim, 0, memory)):
-            keys = flat.astype(np.uint64) | np.uint64(number << BITS)
-            good = np.isfinite(vectors).all(1)
-            if len(there):
-                good &= ~np.isin(keys, there)
-            yield keys[good], vectors[good]
 
     def _keys_of(self, number: int) -> npt.NDArray[np.uint64]:
         every = [self._keys(s) for s in self.contents.shards]
@@ -286,6 +276,18 @@ def _graph(dim: int) -> Any:
         expansion_search=EXPANSION_SEARCH,
         enable_key_lookups=False,  # would take memory for every vector
     )
+
+
+def _vectors(
+    row: SetRow, number: int, there: npt.NDArray[np.uint64], memory: int
+) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float16]]]:
+    """Keys and vectors of a set, less those that are there, block by block."""
+    for flat, vectors in StoredVectors(row).blocks(tiles_at_once(row.dim, 0, memory)):
+        keys = flat.astype(np.uint64) | np.uint64(number << BITS)
+        good = np.isfinite(vectors).all(1)
+        if len(there):
+            good &= ~np.isin(keys, there)
+        yield keys[good], vectors[good]
 
 
 def _keys_file(shard: Path) -> Path:
