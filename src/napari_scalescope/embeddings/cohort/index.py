@@ -35,8 +35,8 @@ LAYOUT = 1
 #: Most bytes of a shard: it is built in memory.
 SHARD_BYTES = 512 << 20
 #: Of the graph: neighbours of a vector, and how widely they are looked for when it is added and
-#: when it is asked. Tissue lies in clusters far from each other, which is hard on graphs: with
-#: usearch's own 16 and 64, up to a third of the neighbours among a million tiles were missed.
+#: when it is asked. Tissue lies in clusters far from each other, which is hard on graphs: with 16,
+#: 64 and 64, more than a third of the neighbours among a million tiles were missed.
 CONNECTIVITY, EXPANSION_ADD, EXPANSION_SEARCH = 32, 128, 1024
 #: A key holds a tile's position in its grid in so many bits, and above them the set.
 BITS = 40
