@@ -439,6 +439,17 @@ def test_a_killed_build_goes_on(large: Collection, monkeypatch: pytest.MonkeyPat
     assert reopened(large).measure()[0] >= 0.95
 
 
+def test_one_process_builds_at_a_time(large: Collection) -> None:
+    from filelock import FileLock
+
+    large.index.folder.mkdir(parents=True)
+    with (
+        FileLock(large.index.folder / ".lock"),
+        pytest.raises(StoreError, match="another process"),
+    ):
+        large.build_index()
+
+
 @pytest.mark.parametrize("how", ["cut", "gone", "text", "newer"])
 def test_a_damaged_index_is_noticed(large: Collection, how: str) -> None:
     large.build_index()

@@ -197,7 +197,7 @@ class Collection:
     def _lacking(self, rows: list[SetRow]) -> list[SetRow]:
         lacking = self.index.lacks(rows)
         tiles = sum(r.tiles for r in lacking)
-        if tiles > EXACT_UP_TO or (tiles and len(lacking) == len(rows)):
+        if tiles > EXACT_UP_TO or (tiles and not self.index.count):
             raise StoreError(
                 f"The index lacks {tiles:,} of {sum(r.tiles for r in rows):,} tiles of the cohort.",
                 "Build it: scalescope cohort index, or Collection.build_index().",

@@ -140,8 +140,23 @@ class VectorIndex:
 
         What a killed process had finished is kept, up to the shard it was at.
         """
-        lacking = self.lacks(rows)
-        if not lacking:
+        from filelock import FileLock, Timeout
+
+        if not self.lacks(rows):
+            return 0
+        with disk_errors_in_words(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with FileLock(self.folder / ".lock", timeout=0):
+                    self.contents = self._read()  # another process may have been here
+                    return self._add(self.lacks(rows), memory, report)
+            except Timeout:
+                raise StoreError(
+                    f"The index {self.folder} is being built by another process.", "Wait for it."
+                ) from None
+
+    def _add(self, rows: Sequence[SetRow], memory: int, report: Callable[[int], None]) -> int:
+        if not rows:
             return 0
         said = self.contents
         said.dim = rows[0].dim
@@ -149,27 +164,25 @@ class VectorIndex:
         graph, keys = self._last(per_shard)
         added = 0
         numbered: list[tuple[str, int, str]] = []
-        with disk_errors_in_words(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            for row in lacking:
-                there = np.empty(0, np.uint64)
-                if row.key in said.sets:  # some of it may be in; of a new set nothing is
-                    there = self._keys_of(said.sets[row.key][0])
-                number = said.sets.setdefault(row.key, (len(said.sets), ""))[0]
-                for new, vectors in _vectors(row, number, there, memory):
-                    start = 0
-                    while start < len(new):
-                        part = slice(start, start + per_shard - sum(map(len, keys)))
-                        graph.add(new[part], vectors[part])
-                        keys.append(new[part])
-                        start += len(new[part])
-                        if sum(map(len, keys)) >= per_shard:
-                            self._keep(graph, keys, numbered)
-                            graph, keys = _graph(said.dim), []
-                    added += len(new)
-                    report(len(new))
-                numbered.append((row.key, number, row.content))
-            self._keep(graph, keys, numbered)
+        for row in rows:
+            there = np.empty(0, np.uint64)
+            if row.key in said.sets:  # some of it may be in; of a new set nothing is
+                there = self._keys_of(said.sets[row.key][0])
+            number = said.sets.setdefault(row.key, (len(said.sets), ""))[0]
+            for new, vectors in _vectors(row, number, there, memory):
+                start = 0
+                while start < len(new):
+                    part = slice(start, start + per_shard - sum(map(len, keys)))
+                    graph.add(new[part], vectors[part])
+                    keys.append(new[part])
+                    start += len(new[part])
+                    if sum(map(len, keys)) >= per_shard:
+                        self._keep(graph, keys, numbered)
+                        graph, keys = _graph(said.dim), []
+                added += len(new)
+                report(len(new))
+            numbered.append((row.key, number, row.content))
+        self._keep(graph, keys, numbered)
         return added
 
     def _keys_of(self, number: int) -> npt.NDArray[np.uint64]:
