@@ -13,6 +13,7 @@ from .analysis import (
     text_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
+from .embeddings.cohort import Cohort, Hit
 from .encoders import Encoder, Encoding, Tokens, load_encoder, register_encoder
 from .errors import (
     EncoderError,
@@ -27,6 +28,7 @@ from .exchange import export, read_regions
 from .geometry import Box, TileGrid
 from .regions import Region, Regions
 from .session import Session
+from .session.places import open_hit
 from .slides import Slide, TissueMask, open_slide, read_tiles, tissue_mask
 from .slides.phantom import phantom
 
@@ -36,11 +38,13 @@ __all__ = [
     "Aggregator",
     "Box",
     "Clusters",
+    "Cohort",
     "EmbeddingSet",
     "Encoder",
     "EncoderError",
     "Encoding",
     "ExchangeError",
+    "Hit",
     "Region",
     "Regions",
     "ResolutionError",
@@ -63,6 +67,7 @@ __all__ = [
     "load_encoder",
     "mil_attention",
     "mil_attention_map",
+    "open_hit",
     "open_slide",
     "pca_map",
     "phantom",

@@ -1,9 +1,9 @@
 """The command `scalescope`."""
 
-from . import commands, encoder_commands
+from . import cohort_commands, commands, encoder_commands
 from .common import app
 
-__all__ = ["app", "commands", "encoder_commands", "main"]
+__all__ = ["app", "cohort_commands", "commands", "encoder_commands", "main"]
 
 
 def main() -> None:

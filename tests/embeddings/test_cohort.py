@@ -1,0 +1,492 @@
+"""What looks alike across slides is found, whatever was added or removed since."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_scalescope.embeddings import TileState
+from napari_scalescope.embeddings.cohort import Cohort, Collection, collection, exact
+from napari_scalescope.embeddings.cohort.index import GRAPH_BYTES
+from napari_scalescope.embeddings.cohort.stored_vectors import StoredVectors
+from napari_scalescope.errors import StoreError
+
+from .many import fill, fill_blocks, made_set
+
+pytest.importorskip("pyarrow")
+pytest.importorskip("usearch")
+
+
+def clustered(rng: np.random.Generator, n: int, dim: int = 32, kinds: int = 12) -> np.ndarray:
+    """Vectors (n, dim) float16 with cosines that crowd near 1, as those of encoders do."""
+    centres = np.random.default_rng(7).normal(size=(kinds, dim)) + 2
+    which = rng.integers(0, kinds, n)
+    return (centres[which] + 0.3 * rng.normal(size=(n, dim))).astype(np.float16)
+
+
+@pytest.fixture
+def vectors(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: clustered(rng, 30) for name in ("a", "b", "c")}
+
+
+@pytest.fixture
+def cohort(tmp_path: Path, vectors: dict[str, np.ndarray]) -> Cohort:
+    for name, its in vectors.items():
+        fill(made_set(tmp_path / "store", name, dim=32), its)
+    return Cohort.scan([tmp_path / "store"], tmp_path / "cohort.parquet")
+
+
+def brute(vectors: dict[str, np.ndarray], query: np.ndarray) -> list[tuple[str, int, float]]:
+    """Every tile as slide, position, cosine; best first."""
+    found = []
+    for name, its in vectors.items():
+        wide = its.astype(np.float64)
+        cosine = wide @ query / np.linalg.norm(wide, axis=1) / np.linalg.norm(query)
+        found += [(f"{name}.svs", i, float(c)) for i, c in enumerate(cosine)]
+    return sorted(found, key=lambda f: -f[2])
+
+
+def named(hits: Any) -> list[tuple[str, int]]:
+    return [(h.slide, h.row * h.source.cols + h.col) for h in hits]
+
+
+# --- catalogue ---
+
+
+def test_the_catalogue_says_what_there_is(cohort: Cohort, tmp_path: Path) -> None:
+    for again in (cohort, Cohort.open(cohort.path)):
+        assert [r.slide for r in again.rows] == ["a.svs", "b.svs", "c.svs"]
+        row = again.rows[0]
+        assert (row.tiles, row.dim, row.mpp, row.tile_px, row.encoder) == (30, 32, 0.5, 64, "fake")
+        assert row.path.is_dir()
+        assert row.place == ""
+        assert (row.grid.rows, row.grid.cols) == (6, 7)
+    assert cohort.read == 3
+
+
+def test_a_refresh_reads_only_what_changed(
+    cohort: Cohort, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    again = cohort.refresh()
+    assert again.read == 0
+    assert again.rows == cohort.rows
+    more = made_set(tmp_path / "store", "b", dim=32)
+    fill(more, clustered(rng, 5), more.grid.all_tiles()[30:35])
+    fill(made_set(tmp_path / "store", "d", dim=32), clustered(rng, 3))
+    shutil.rmtree(cohort.rows[0].path.parent)
+    again = cohort.refresh()
+    assert again.read == 2
+    assert [(r.slide, r.tiles) for r in again.rows] == [("b.svs", 35), ("c.svs", 30), ("d.svs", 3)]
+
+
+def test_batches_that_are_not_merged_count(
+    cohort: Cohort, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    running = made_set(tmp_path / "store", "a", dim=32)
+    new = clustered(rng, 3)
+    fill(running, new, running.grid.all_tiles()[30:33], merge=False)
+    before = sorted(tmp_path.rglob("*.npz"))
+    again = cohort.refresh()
+    assert again.read == 1
+    assert again.rows[0].tiles == 33
+    found = again.search(new[1].astype(np.float32), 1)
+    assert named(found) == [("a.svs", 31)]
+    assert sorted(tmp_path.rglob("*.npz")) == before  # somebody else's
+    running.close()
+
+
+def test_store_and_catalogue_can_be_moved_together(cohort: Cohort, tmp_path: Path) -> None:
+    moved = tmp_path / "elsewhere"
+    moved.mkdir()
+    shutil.move(tmp_path / "store", moved / "store")
+    shutil.move(cohort.path, moved / "cohort.parquet")
+    again = Cohort.open(moved / "cohort.parquet")
+    assert all(r.path.is_dir() for r in again.rows)
+    assert again.refresh().read == 0
+
+
+def test_folders_of_stores_are_looked_through(
+    cohort: Cohort, tmp_path: Path, vectors: dict[str, np.ndarray]
+) -> None:
+    fill(made_set(tmp_path / "more" / "deep", "d", dim=32), vectors["a"])
+    (tmp_path / "more" / "other.zarr" / "0").mkdir(parents=True)
+    (tmp_path / "more" / "other.zarr" / "0" / "zarr.json").write_text('{"attributes": {}}')
+    found = Cohort.scan([tmp_path], tmp_path / "all.parquet")
+    assert [r.slide for r in found.rows] == ["a.svs", "b.svs", "c.svs", "d.svs"]
+    assert found.doubts == []
+
+
+def test_a_damaged_set_is_told_and_the_others_are_there(cohort: Cohort) -> None:
+    (cohort.rows[0].path / "zarr.json").write_text("{")
+    again = cohort.refresh()
+    assert len(again.rows) == 2
+    assert len(again.doubts) == 1
+    assert "damaged" in again.doubts[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 not really", b"\x00" * 500])
+def test_a_damaged_catalogue_says_so(cohort: Cohort, content: bytes) -> None:
+    cohort.path.write_bytes(content)
+    for use in (Cohort.open, lambda p: Cohort.scan([p.parent / "store"], p)):
+        with pytest.raises(StoreError, match="damaged or no Parquet"):
+            use(cohort.path)
+    assert cohort.path.read_bytes() == content
+
+
+def test_cut_short(cohort: Cohort) -> None:
+    cohort.path.write_bytes(cohort.path.read_bytes()[:-100])
+    with pytest.raises(StoreError, match="damaged"):
+        Cohort.open(cohort.path)
+
+
+def test_another_parquet_file_is_refused(cohort: Cohort) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(pa.table({"x": [1]}), cohort.path)
+    with pytest.raises(StoreError, match="no cohort"):
+        Cohort.scan([cohort.path.parent / "store"], cohort.path)
+    marked = pa.table({"x": [1]}).replace_schema_metadata({b"scalescope.cohort": b'{"layout": 99}'})
+    parquet.write_table(marked, cohort.path)
+    with pytest.raises(StoreError, match="newer"):
+        Cohort.open(cohort.path)
+    marked = marked.replace_schema_metadata({b"scalescope.cohort": b'{"layout": 1}'})
+    parquet.write_table(marked, cohort.path)
+    with pytest.raises(StoreError, match="columns missing"):
+        Cohort.open(cohort.path)
+
+
+def test_what_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="There is no cohort"):
+        Cohort.open(tmp_path / "none.parquet")
+    with pytest.raises(StoreError, match="There is no folder"):
+        Cohort.scan([tmp_path / "none"], tmp_path / "cohort.parquet")
+    with pytest.raises(StoreError, match="No store was named"):
+        Cohort.scan([], tmp_path / "cohort.parquet")
+    empty = Cohort.scan([tmp_path], tmp_path / "cohort.parquet")
+    assert empty.rows == ()
+    with pytest.raises(StoreError, match="holds no such embeddings"):
+        empty.select()
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "usearch"])
+def test_a_missing_extra_is_said(
+    cohort: Cohort, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    chosen = cohort.select()
+    for name in [n for n in sys.modules if n.partition(".")[0] == package]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, package, None)
+    needs = {"pyarrow": cohort.refresh, "usearch": chosen.build_index}[package]
+    with pytest.raises(StoreError, match=rf"{package}.*napari-scalescope\[cohort\]"):
+        needs()
+    if package == "usearch":  # all can still be compared
+        assert len(chosen.search(np.ones(32), 3)) == 3
+
+
+# --- what may be compared ---
+
+
+def test_what_differs_is_never_mixed(tmp_path: Path, vectors: dict[str, np.ndarray]) -> None:
+    store = tmp_path / "store"
+    differences: list[dict[str, Any]] = [
+        {},
+        {"encoder": "other"},
+        {"weights_sha256": "0" * 64},
+        {"precision": "bf16"},
+        {"std": [1, 1, 1]},
+        {"mpp": 1.0},
+        {"mark": "+icc12345678"},
+    ]
+    for i, difference in enumerate(differences):
+        fill(made_set(store, f"s{i}", dim=32, **difference), vectors["a"])
+    # What only looks at the network otherwise, and tiles that lie closer, are comparable.
+    fill(made_set(store, "near", dim=32, stride_px=32), vectors["b"])
+    fill(made_set(store, "maps", dim=32, attention="rollout"), vectors["b"])
+    cohort = Cohort.scan([store], tmp_path / "cohort.parquet")
+    assert sorted(c.slides for c in cohort.collections()) == [1] * 6 + [3]
+    with pytest.raises(StoreError, match="cannot be compared with each other") as raised:
+        cohort.search(vectors["a"][0])
+    assert "other" in str(raised.value)
+    found = cohort.search(vectors["a"][0], 100, encoder="other")
+    assert {h.slide for h in found} == {"s1.svs"}
+    assert cohort.select("fake", 1.0).rows[0].slide == "s5.svs"
+    assert cohort.select(precision="bf16").rows[0].slide == "s3.svs"
+    assert cohort.select(weights="000").rows[0].slide == "s2.svs"
+    assert "corrected colours" in str(raised.value)
+    with pytest.raises(StoreError, match="no such embeddings"):
+        cohort.select("nobody")
+    with pytest.raises(ValueError, match="32 numbers"):
+        cohort.select(precision="bf16").search(np.ones(6))
+    with pytest.raises(ValueError, match="one space"):
+        Collection(cohort.rows, tmp_path)
+
+
+def test_of_two_sets_of_the_same_tiles_the_fuller_is_taken(
+    cohort: Cohort, tmp_path: Path, vectors: dict[str, np.ndarray]
+) -> None:
+    fill(made_set(tmp_path / "second", "a", dim=32), vectors["a"][:10])
+    both = Cohort.scan([tmp_path / "second", tmp_path / "store"], tmp_path / "both.parquet")
+    assert len(both.rows) == 4
+    assert both.select().tiles == 90
+
+
+# --- exact ---
+
+
+@pytest.mark.parametrize("memory", [1, 20_000, 1 << 28])
+def test_exact_equals_brute_force(
+    cohort: Cohort, vectors: dict[str, np.ndarray], rng: np.random.Generator, memory: int
+) -> None:
+    queries = rng.normal(size=(4, 32)) + 2
+    found = cohort.search(queries, 7, memory=memory)
+    assert found.exact
+    assert found.tiles == 90
+    assert len(found) == 28
+    for query, hits in zip(queries, found.hits, strict=True):
+        truth = brute(vectors, query)[:7]
+        assert named(hits) == [(slide, i) for slide, i, _ in truth]
+        np.testing.assert_allclose([h.cosine for h in hits], [c for *_, c in truth], atol=1e-6)
+
+
+def test_limits(cohort: Cohort, vectors: dict[str, np.ndarray]) -> None:
+    query = vectors["a"][0].astype(np.float32)
+    every = brute(vectors, query)
+    found = cohort.search(query, 10, per_slide=2)
+    wanted = [(s, i) for n in "abc" for s, i, _ in [f for f in every if f[0] == f"{n}.svs"][:2]]
+    assert sorted(named(found)) == sorted(wanted)
+    fingerprint = cohort.rows[0].fingerprint
+    for name in ("a", "a.svs", "/somewhere/a.svs", fingerprint, fingerprint[:12]):
+        others = cohort.search(query, 90, exclude=[name])
+        assert {h.slide for h in others} == {"b.svs", "c.svs"}
+        assert len(others) == 60
+    with pytest.raises(ValueError, match="at least 1"):
+        cohort.search(query, 0)
+
+
+def test_tiles_that_overlap_a_better_one_are_left_out(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    stored = made_set(tmp_path / "store", "a", dim=32, rows=9, cols=9, stride_px=16)
+    fill(stored, clustered(rng, 81, kinds=1))
+    chosen = Cohort.scan([tmp_path / "store"], tmp_path / "c.parquet").select()
+    query = rng.normal(size=32) + 2
+    every = list(chosen.search(query, 81))
+    kept: list[Any] = []
+    for hit in every:
+        if all(max(abs(hit.row - o.row), abs(hit.col - o.col)) >= 4 for o in kept):
+            kept.append(hit)
+    assert list(chosen.search(query, 5, overlapping=False)) == kept[:5]
+    chosen.build_index()
+    near = chosen.search(query, 5, overlapping=False, method="index")
+    assert list(near) == kept[:5]
+
+
+def test_a_hit_knows_its_place(cohort: Cohort, vectors: dict[str, np.ndarray]) -> None:
+    chosen = cohort.select()
+    hit = next(iter(chosen.search(vectors["b"][9], 1)))
+    assert (hit.slide, hit.row, hit.col, hit.mpp) == ("b.svs", 1, 2, 0.5)
+    assert tuple(hit.box) == (128, 64, 64, 64)
+    assert hit.cosine == pytest.approx(1, abs=1e-6)
+    np.testing.assert_array_equal(chosen.vector_at("b", 150, 100), vectors["b"][9])
+    told = hit.as_dict()
+    assert told["box"] == [128, 64, 64, 64]
+    assert told["path"] is None
+    with pytest.raises(StoreError, match="not encoded"):
+        chosen.vector_at("b", 400, 370)
+    with pytest.raises(StoreError, match="not in the cohort"):
+        chosen.vector_at("nobody", 0, 0)
+
+
+def test_damaged_and_empty_vectors_are_no_neighbours(tmp_path: Path) -> None:
+    its = np.ones((5, 6), np.float16)
+    its[1], its[2], its[3] = np.nan, 0, 60000  # the squares of the last need float32
+    its[4] = np.inf  # what float16 makes of 1e6
+    fill(made_set(tmp_path / "store", "a"), its)
+    found = Cohort.scan([tmp_path / "store"], tmp_path / "c.parquet").search(np.ones(6), 10)
+    assert sorted(named(found)) == [("a.svs", i) for i in (0, 2, 3)]
+    np.testing.assert_allclose([h.cosine for h in found], [1, 1, 0], atol=1e-6)
+
+
+def test_memory_is_bounded(tmp_path: Path, rng: np.random.Generator) -> None:
+    stored = made_set(tmp_path / "store", "big", rows=96, cols=96, dim=64)
+    fill_blocks(stored, lambda n: clustered(rng, n, 64))
+    chosen = Cohort.scan([tmp_path / "store"], tmp_path / "c.parquet").select()
+    queries = rng.normal(size=(3, 64)).astype(np.float32)
+    chosen.search(queries, 5)
+    budget = 512 << 10
+    at_once = exact.tiles_at_once(64, 3, budget)
+    sizes = [len(flat) for flat, _ in StoredVectors(chosen.rows[0]).blocks(at_once)]
+    assert sum(sizes) == 96 * 96
+    assert max(sizes) <= at_once
+    tracemalloc.start()
+    chosen.search(queries, 5, memory=budget)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * budget  # zarr holds what it decodes, and the state of all tiles
+    assert 2 * budget < 96 * 96 * 64 * 2
+
+
+# --- index ---
+
+
+@pytest.fixture
+def large(tmp_path: Path, rng: np.random.Generator) -> Collection:
+    for i in range(6):
+        stored = made_set(tmp_path / "store", f"s{i}", rows=20, cols=25, dim=32)
+        fill_blocks(stored, lambda n: clustered(rng, n))
+    return Cohort.scan([tmp_path / "store"], tmp_path / "cohort.parquet").select()
+
+
+def reopened(chosen: Collection) -> Collection:
+    return Cohort.open(chosen._folder.parent.with_suffix(".parquet")).select()
+
+
+def test_the_index_finds_nearly_all_and_says_how_many(large: Collection) -> None:
+    added = []
+    assert large.build_index(report=added.append) == 3000 == sum(added)
+    again = reopened(large)
+    recall, asked = again.measure(k=10)
+    assert recall >= 0.95
+    assert asked == collection.ASKED
+    assert again.index.contents.recall == recall
+    assert (again.index.count, len(again.index.contents.sets)) == (3000, 6)
+    query = again.vector_at("s2", 100, 100)
+    found = again.search(query, 10, method="index")
+    assert (found.exact, found.recall, found.tiles) == (False, recall, 3000)
+    truth = again.search(query, 10, method="exact")
+    assert found.hits[0][0] == truth.hits[0][0]
+    assert again.build_index() == 0
+    limited = again.search(query, 8, per_slide=2, exclude=["s2"], method="index")
+    truth = again.search(query, 8, per_slide=2, exclude=["s2"], method="exact")
+    assert len(set(named(limited)) & set(named(truth))) >= 7
+
+
+def test_many_queries_at_once(large: Collection, rng: np.random.Generator) -> None:
+    large.build_index()
+    queries = clustered(rng, 5)
+    together = large.search(queries, 6, method="index")
+    alone = [large.search(q, 6, method="index").hits[0] for q in queries]
+    assert [named(h) for h in together.hits] == [named(h) for h in alone]
+
+
+def test_shards_are_of_bounded_size(large: Collection, rng: np.random.Generator) -> None:
+    large.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
+    large.build_index()
+    assert [s.count for s in large.index.contents.shards] == [700, 700, 700, 700, 200]
+    assert reopened(large).measure()[0] >= 0.95
+    # It goes on in the last one.
+    more = made_set(Path(large.rows[0].store), "more", rows=20, cols=25, dim=32)
+    fill_blocks(more, lambda n: clustered(rng, n))
+    again = Cohort.scan((), large._folder.parent.with_suffix(".parquet")).select()
+    again.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
+    assert again.build_index() == 500
+    assert [s.count for s in again.index.contents.shards] == [700] * 5
+    files = {p.name for p in again.index.folder.glob("*.usearch")}
+    assert files == {s.file for s in again.index.contents.shards}
+    assert reopened(again).measure()[0] >= 0.95
+
+
+def test_an_index_out_of_date_is_noticed(
+    cohort: Cohort, tmp_path: Path, vectors: dict[str, np.ndarray], rng: np.random.Generator
+) -> None:
+    with pytest.raises(StoreError, match="lacks 90 of 90"):
+        cohort.select().search(vectors["a"][0], method="index")
+    assert cohort.select().build_index() == 90
+    # New tiles of a set, a new set: compared exactly until the index is built again.
+    more = made_set(tmp_path / "store", "b", dim=32)
+    extra = clustered(rng, 4)
+    fill(more, extra, more.grid.all_tiles()[30:34])
+    fill(made_set(tmp_path / "store", "d", dim=32), clustered(rng, 5))
+    newer = cohort.refresh().select()
+    assert [r.slide for r in newer.index.lacks(newer.rows)] == ["b.svs", "d.svs"]
+    found = newer.search(extra[2], 99, method="index")
+    truth = newer.search(extra[2], 99, method="exact")
+    assert sorted(named(found)) == sorted(named(truth))
+    assert named(found)[0] == ("b.svs", 32)
+    assert newer.build_index() == 9
+    assert reopened(newer).index.lacks(newer.rows) == []
+    # What is gone stays in the graph, and is passed over.
+    shutil.rmtree(newer.rows[0].path.parent)
+    less = cohort.refresh().select()
+    found = less.search(vectors["a"][0], 80, method="index")
+    assert "a.svs" not in {h.slide for h in found}
+    assert len(found) == 69
+    assert less.index.count == 99
+
+
+def test_a_killed_build_goes_on(large: Collection, monkeypatch: pytest.MonkeyPatch) -> None:
+    large.index._shard_bytes = 700 * (32 + GRAPH_BYTES)
+
+    def killed(new: int) -> None:
+        if large.index.count >= 1400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        large.build_index(report=killed)
+    again = reopened(large)
+    assert again.index.count == 1400
+    assert again.build_index() == 1600
+    keys = np.concatenate([again.index._keys(s) for s in again.index.contents.shards])
+    assert len(np.unique(keys)) == 3000
+    assert reopened(large).measure()[0] >= 0.95
+
+
+def test_one_process_builds_at_a_time(large: Collection) -> None:
+    from filelock import FileLock
+
+    large.index.folder.mkdir(parents=True)
+    with (
+        FileLock(large.index.folder / ".lock"),
+        pytest.raises(StoreError, match="another process"),
+    ):
+        large.build_index()
+
+
+@pytest.mark.parametrize("how", ["cut", "gone", "text", "newer"])
+def test_a_damaged_index_is_noticed(large: Collection, how: str) -> None:
+    large.build_index()
+    folder = large.index.folder
+    shard = next(folder.glob("*.usearch"))
+    if how == "cut":
+        shard.write_bytes(shard.read_bytes()[:-9])
+    elif how == "gone":
+        shard.unlink()
+    elif how == "text":
+        (folder / "index.json").write_text("[]")
+    else:
+        (folder / "index.json").write_text('{"layout": 99}')
+    with pytest.raises(StoreError, match="newer" if how == "newer" else "damaged"):
+        reopened(large).search(np.ones(32), method="index")
+    shutil.rmtree(folder)
+    assert reopened(large).build_index() == 3000
+
+
+def test_above_a_million_the_index_is_used(
+    large: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collection, "EXACT_UP_TO", 2999)
+    with pytest.raises(StoreError, match="scalescope cohort index"):
+        large.search(np.ones(32))
+    large.build_index()
+    assert not large.search(np.ones(32)).exact
+
+
+def test_state_says_what_counts(cohort: Cohort, vectors: dict[str, np.ndarray]) -> None:
+    """A vector without its state was not finished."""
+    import zarr
+
+    state = zarr.open_array(cohort.rows[0].path / "state", mode="r+")
+    state[0, 0] = int(TileState.BACKGROUND)
+    for file in (cohort.rows[0].path / "state").rglob("*"):
+        os.utime(file, ns=(1, file.stat().st_mtime_ns + 1))
+    again = cohort.refresh()
+    assert again.rows[0].tiles == 29
+    assert ("a.svs", 0) not in named(again.search(vectors["a"][0], 90))
