@@ -73,7 +73,7 @@ def main() -> int:
             code = process.wait()
             journal = len(list(cut.rglob("*.npz")))
             partial = len(list(cut.rglob("*.partial")))
-            merged = len(list(cut.glob("*.zarr/*/state/c/*/*")))
+            merged = len(list(cut.glob("*.zarr/*/embedding/c/*/*/*")))
             print(
                 f"kill {number + 1}: {'done before' if code == 0 else 'killed'}, {merged} blocks "
                 f"merged, {journal} batches in the journal, {partial} files half written"
