@@ -340,6 +340,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, slide: Slide, encoder: Fake
     attributes = dict(group.attrs)
     for change, words in (
         ({"layout": LAYOUT + 1}, "newer ScaleScope"),
+        ({"layout": LAYOUT - 1}, "early ScaleScope"),
         ({"key": "another"}, "something else"),
     ):
         group.attrs["scalescope"] = {**attributes["scalescope"], **change}

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from ..geometry import IntArray
 from .disk import flush
+from .leftovers import alive, this_machine
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Journal:
     def _take_up(self, path: Path) -> None:
         """Know a file that a process left behind."""
         if path.suffix == ".partial":
-            if not _alive(path.name):
+            if not alive(path):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
             return
@@ -95,7 +96,7 @@ class Journal:
 
         Flushing costs about a millisecond a batch; encoding one takes a hundred.
         """
-        name = f"{os.getpid()}-{uuid.uuid4().hex}"
+        name = f"{os.getpid()}-{uuid.uuid4().hex}@{this_machine()}"
         draft, final = self._folder / f"{name}.partial", self._folder / f"{name}.npz"
         arrays: dict[str, Any] = {"tiles": tiles, "flags": np.uint8(flags), **parts}
         try:
@@ -173,14 +174,3 @@ def _whole(path: Path) -> Batch:
         file.seek(0)
         with np.load(file) as data:
             return Batch(path, data["tiles"], int(data["flags"]))
-
-
-def _alive(name: str) -> bool:
-    """Whether the process whose id starts a file's name still runs on this machine."""
-    try:
-        os.kill(int(name.partition("-")[0]), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

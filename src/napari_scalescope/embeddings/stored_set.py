@@ -21,7 +21,7 @@ import functools
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -173,8 +173,10 @@ class StoredSet:
                 self._vectors.put(new, self._read("embedding", new))
             return self._vectors.of(tiles)
 
-    def read(self, part: Part, tiles: npt.ArrayLike) -> npt.NDArray[np.float16]:
-        """Attention or patch tokens of tiles (n, 2): (n, …) float16, NaN where there are none.
+    def read(
+        self, part: Part | Literal["embedding"], tiles: npt.ArrayLike
+    ) -> npt.NDArray[np.float16]:
+        """Attention, patch tokens or vectors of tiles (n, 2): (n, …) float16, NaN without.
 
         Raises
         ------
