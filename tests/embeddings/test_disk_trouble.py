@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.embeddings import StoredSet, locks
+from napari_scalescope.embeddings.upkeep import remove_set, verify
 from napari_scalescope.errors import StoreError
 from napari_scalescope.slides import Slide
 
@@ -102,6 +103,7 @@ def test_a_store_that_may_only_be_read_can_be_looked_at(
     mount("-o", "remount,ro", str(disk))
     again = opened(disk, slide, encoder)
     assert len(again.embeddings().vectors) == 5
+    assert list(verify(again.path)) == []
     for change in (again.close, lambda: encode(again, slide, encoder, [[2, 2]])):
         with pytest.raises(StoreError, match="may not be written"):
             change()
@@ -257,8 +259,6 @@ def test_processes_merge_blocks_of_one_set_at_once(tmp_path: Path, encoder: Fake
 def test_a_set_that_is_locked_is_not_removed(
     tmp_path: Path, slide: Slide, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_scalescope.embeddings.upkeep import remove_set
-
     stored = opened(tmp_path, slide, encoder)
     encode(stored, slide, encoder, TILES)
     before = tree(tmp_path)

@@ -132,14 +132,19 @@ def test_what_is_damaged_is_found_and_encoded_again(
     assert tree(tmp_path) == whole
 
 
-@pytest.mark.parametrize("how", ["empty", "half", "zeros", "one bit"])
+@pytest.mark.parametrize("how", ["empty", "half", "zeros", "one bit", "removed"])
 def test_a_damaged_state_is_told_anew_from_the_vectors(
     tmp_path: Path, stored: StoredSet, slide: Slide, encoder: FakeEncoder, how: str
 ) -> None:
-    spoil(stored.path / "state" / "c" / "0" / "0", how)
-    with pytest.raises(StoreError, match="state cannot be decoded"):
-        opened(tmp_path, slide, encoder)
-    assert survey(tmp_path)[0].problem
+    file = stored.path / "state" / "c" / "0" / "0"
+    if how == "removed":
+        file.unlink()
+        assert len(opened(tmp_path, slide, encoder).embeddings()) == 0
+    else:
+        spoil(file, how)
+        with pytest.raises(StoreError, match="state cannot be decoded"):
+            opened(tmp_path, slide, encoder)
+        assert survey(tmp_path)[0].problem
     assert len(damages(stored.path)) == 1
     assert len(damages(stored.path, repair=True)) == 1
     again = opened(tmp_path, slide, encoder)

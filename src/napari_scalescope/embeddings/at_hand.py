@@ -62,4 +62,7 @@ class AtHand:
 
     def of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
         """Vectors (n, D) of tiles that are all in memory."""
-        return self._vectors[self._at(tiles)].astype(np.float32)
+        at = self._at(tiles)
+        if len(at) and (np.diff(at) == 1).all():  # as they lie: gigabytes are not copied first
+            return self._vectors[at[0] : at[-1] + 1].astype(np.float32)
+        return self._vectors[at].astype(np.float32)

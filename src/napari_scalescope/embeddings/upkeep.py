@@ -97,18 +97,34 @@ def _verify_state(arrays: Arrays, repair: bool) -> Iterator[Damage]:
         for x in range(0, grid.cols, STATE_SIDE):
             region = np.s_[y : y + STATE_SIDE, x : x + STATE_SIDE]
             file = arrays.path / "state" / "c" / str(y // STATE_SIDE) / str(x // STATE_SIDE)
-            try:
-                with damage_in_words(arrays.path, "state"):
-                    array[region]
-                continue
-            except StoreError as error:
-                what = _what(error)
+            what = "its state is missing, though it has vectors"
+            if file.exists() or not _lost(arrays, (y, x)):
+                try:
+                    with damage_in_words(arrays.path, "state"):
+                        array[region]
+                    continue
+                except StoreError as error:
+                    what = _what(error)
             if repair:
                 with arrays.locks.alone():
                     told = _told_by_vectors(arrays)
-                    file.unlink()
+                    file.unlink(missing_ok=True)
                     array[region] = told[region]
             yield Damage(_name(arrays, file), what)
+
+
+def _lost(arrays: Arrays, region: Corner) -> bool:
+    """Whether a part of the state that is not there once was: some block of it is merged.
+
+    Who was killed between the first vectors and their state has them in the journal still.
+    """
+    if any((arrays.path.parent / ".journal" / arrays.path.name).glob("*.npz")):
+        return False
+    return any(
+        arrays.file("embedding", corner).exists()
+        for corner in arrays.corners()
+        if (corner[0] // STATE_SIDE * STATE_SIDE, corner[1] // STATE_SIDE * STATE_SIDE) == region
+    )
 
 
 def _told_by_vectors(arrays: Arrays) -> Flags:
@@ -127,8 +143,10 @@ def _told_by_vectors(arrays: Arrays) -> Flags:
 def _verify_block(arrays: Arrays, corner: Corner, repair: bool) -> list[Damage]:
     """Vectors and parts of a block, against what its state says."""
     found = []
-    with arrays.locks.block(arrays.number(corner)):
-        # As it is now: another process may have merged into the block meanwhile.
+    # Who only looks needs no lock: what the state says now was written before. And he may look at
+    # what he may not write.
+    lock = arrays.locks.block(arrays.number(corner)) if repair else contextlib.nullcontext()
+    with lock:
         state = np.asarray(arrays.array("state")[arrays.area(corner)])
         for name in PARTS:
             flag = FLAG_OF[name]
