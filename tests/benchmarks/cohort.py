@@ -98,7 +98,7 @@ def do_scan(folder: Path, _: argparse.Namespace) -> dict[str, Any]:
 def do_index(folder: Path, _: argparse.Namespace) -> dict[str, Any]:
     chosen = Cohort.open(folder / "cohort.parquet").select()
     began = time.perf_counter()
-    chosen.index.add(chosen.rows, 256 << 20)
+    chosen.index.add(chosen.rows)
     return {
         "index_s": time.perf_counter() - began,
         "index_bytes": size_of(folder / "cohort.index"),

@@ -61,7 +61,7 @@ def lazyslide(network: torch.nn.Module, path: str, mpp: float) -> tuple[int, flo
 
 
 def tiatoolbox(network: torch.nn.Module, path: str, mpp: float) -> tuple[int, float]:
-    from tiatoolbox.models.engine.semantic_segmentor import DeepFeatureExtractor
+    from tiatoolbox.models.engine.deep_feature_extractor import DeepFeatureExtractor
     from tiatoolbox.models.models_abc import ModelABC
 
     class Wrapped(ModelABC):
@@ -93,7 +93,7 @@ def tiatoolbox(network: torch.nn.Module, path: str, mpp: float) -> tuple[int, fl
 
         where = next(iter(out.values())) if isinstance(out, dict) else out
         group = zarr.open(str(where), mode="r")
-        count = len(next(iter(group.arrays()))[1])
+        count = next(iter(group.arrays()))[1].shape[0]
     return count, seconds
 
 

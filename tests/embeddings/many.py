@@ -58,7 +58,7 @@ def fill(stored: StoredSet, vectors: np.ndarray, tiles: Any = None, *, merge: bo
 
 def fill_blocks(stored: StoredSet, draw: Any) -> None:
     """Write a whole set at once, block by block: ``draw(n)`` gives vectors (n, D) float16."""
-    array, state = stored._array("embedding"), stored._array("state")
+    array, state = stored._arrays.array("embedding"), stored._arrays.array("state")
     rows, cols = stored.grid.shape
     for y in range(0, rows, stored.block):
         for x in range(0, cols, stored.block):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.embeddings import TileState
-from napari_scalescope.embeddings.cohort import Cohort, Collection, collection, exact
+from napari_scalescope.embeddings.cohort import Cohort, Collection, collection
 from napari_scalescope.embeddings.cohort.index import GRAPH_BYTES
 from napari_scalescope.embeddings.cohort.stored_vectors import StoredVectors
 from napari_scalescope.errors import StoreError
@@ -322,10 +322,9 @@ def test_memory_is_bounded(tmp_path: Path, rng: np.random.Generator) -> None:
     queries = rng.normal(size=(3, 64)).astype(np.float32)
     chosen.search(queries, 5)
     budget = 512 << 10
-    at_once = exact.tiles_at_once(64, 3, budget)
-    sizes = [len(flat) for flat, _ in StoredVectors(chosen.rows[0]).blocks(at_once)]
+    sizes = [len(flat) for flat, _ in StoredVectors(chosen.rows[0]).blocks()]
     assert sum(sizes) == 96 * 96
-    assert max(sizes) <= at_once
+    assert max(sizes) <= stored.block**2
     tracemalloc.start()
     chosen.search(queries, 5, memory=budget)
     peak = tracemalloc.get_traced_memory()[1]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.embeddings import Store, StoredSet, TileState, disk, journal
-from napari_scalescope.embeddings.stored_set import LAYOUT, block_side
+from napari_scalescope.embeddings.layout import LAYOUT, block_side
 from napari_scalescope.encoders import Encoding
 from napari_scalescope.errors import StoreError
 from napari_scalescope.geometry import TileGrid
@@ -199,7 +199,7 @@ def test_merging_is_by_block_and_writes_vectors_before_state(
     stored = opened(tmp_path, slide, encoder)
     encode(stored, slide, encoder, TILES)
     written: list[str] = []
-    array = stored._array
+    array = stored._arrays.array
 
     class Spy:
         def __init__(self, name: str) -> None:
@@ -212,7 +212,7 @@ def test_merging_is_by_block_and_writes_vectors_before_state(
             written.append(self.name)
             self.array[key] = value
 
-    monkeypatch.setattr(stored, "_array", Spy)
+    monkeypatch.setattr(stored._arrays, "array", Spy)
     stored.merge([(0, 0)])
     assert written == ["embedding", "attention", "patch_tokens", "state"]
     # The batch has tiles of other blocks too: it stays until they are merged.
@@ -235,7 +235,7 @@ def test_a_set_that_was_killed_while_merging_is_merged_again(
         root = tmp_path / str(step)
         stored = opened(root, slide, encoder)
         encode(stored, slide, encoder, TILES)
-        array, left = stored._array, [step]
+        array, left = stored._arrays.array, [step]
 
         def fragile(name: str, array: Any = array, left: list[int] = left) -> Any:
             left[0] -= 1
@@ -243,7 +243,7 @@ def test_a_set_that_was_killed_while_merging_is_merged_again(
                 raise Killed
             return array(name)
 
-        monkeypatch.setattr(stored, "_array", fragile)
+        monkeypatch.setattr(stored._arrays, "array", fragile)
         with pytest.raises(Killed):
             stored.close()
         again = opened(root, slide, encoder)
@@ -327,8 +327,9 @@ def test_a_block_is_on_the_disk_before_its_batches_go(
     flushed.clear()
     stored.close()
     files = {p for p in stored.path.rglob("*") if p.is_file()}
-    assert len(files) == 1 + 4 * (1 + 2)  # four arrays of two blocks
-    assert files - {stored.path / "zarr.json"} <= set(flushed)
+    assert len(files) == 1 + 3 * (1 + 2) + 2  # three arrays of two blocks, and the state
+    made = {stored.path / "zarr.json", stored.path / "state" / "zarr.json"}  # flushed then
+    assert files - made <= set(flushed)
 
 
 def test_a_foreign_folder_is_refused(tmp_path: Path, slide: Slide, encoder: FakeEncoder) -> None:
@@ -339,6 +340,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, slide: Slide, encoder: Fake
     attributes = dict(group.attrs)
     for change, words in (
         ({"layout": LAYOUT + 1}, "newer ScaleScope"),
+        ({"layout": LAYOUT - 1}, "early ScaleScope"),
         ({"key": "another"}, "something else"),
     ):
         group.attrs["scalescope"] = {**attributes["scalescope"], **change}
@@ -388,11 +390,11 @@ def test_another_process_that_merges_for_long(
 ) -> None:
     from filelock import FileLock
 
-    from napari_scalescope.embeddings import stored_set
+    from napari_scalescope.embeddings import locks
 
     stored = opened(tmp_path, slide, encoder)
     encode(stored, slide, encoder, TILES)
-    monkeypatch.setattr(stored_set, "LOCK_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(locks, "TIMEOUT_S", 0.1)
     lock = tmp_path / ".locks" / f"{stored.path.parent.name}.{stored.name}.lock"
     with FileLock(lock), pytest.raises(StoreError, match="another process"):
         stored.merge()

@@ -11,6 +11,14 @@ from pathlib import Path
 
 from ..errors import StoreError
 
+#: What the system says of a share that is gone. Some of them not every system knows.
+GONE = {
+    number
+    for number, name in errno.errorcode.items()
+    if name.startswith(("ENET", "EHOST", "ECONN"))
+    or name in ("ENOENT", "ENODEV", "ENXIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EREMOTEIO")
+}
+
 
 def flush(path: Path) -> None:
     """Wait until a file, or the names in a folder, are on the disk itself and in no cache."""
@@ -36,8 +44,16 @@ def flush_tree(path: Path, top: Path) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors_in_words(root: Path) -> Iterator[None]:
-    """Say what happened to the disk instead of an error number."""
+def disk_errors_in_words(root: Path, doing: str = "written") -> Iterator[None]:
+    """Say what happened to the disk instead of an error number.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the store.
+    doing : "written" or "read"
+        What is being done to it.
+    """
     try:
         yield
     except OSError as error:
@@ -48,8 +64,41 @@ def disk_errors_in_words(root: Path) -> Iterator[None]:
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise StoreError(
-                f"The store {root} may not be written.", "Choose another store folder."
+                f"The store {root} may not be {doing}.",
+                "Ask for the right to, or choose another store folder.",
             ) from error
+        if error.errno in GONE:
+            raise gone(root) from error
         raise StoreError(
             f"The store {root} cannot be used ({error}).", "Check the disk or the network share."
         ) from error
+
+
+def gone(root: Path) -> StoreError:
+    """What to say of a store that was there a moment ago."""
+    return StoreError(
+        f"The store {root} is gone: its folder was moved or its share is not connected. What was "
+        "encoded so far is in it.",
+        "Bring it back and encode again; it goes on from there.",
+    )
+
+
+def damaged(path: Path, what: str) -> StoreError:
+    """What to say of bytes that are not those that were written."""
+    return StoreError(
+        f"{path.name} is damaged: {what}.",
+        f"Run scalescope store verify {path.parent.parent} --repair: it marks what cannot be read "
+        "as not yet encoded.",
+    )
+
+
+@contextlib.contextmanager
+def damage_in_words(path: Path, name: str) -> Iterator[None]:
+    """Say that an array of the set at ``path`` is damaged, whatever its decoder stumbles over."""
+    try:
+        yield
+    except (OSError, StoreError):
+        raise
+    except Exception as error:
+        # Chance bytes make a decoder raise anything: ValueError, RuntimeError, IndexError…
+        raise damaged(path, f"its {name} cannot be decoded ({str(error)[:80]})") from error

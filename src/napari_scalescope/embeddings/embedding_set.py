@@ -70,6 +70,26 @@ class EmbeddingSet:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     load: Callable[[Part, IntArray], npt.NDArray[np.float16]] | None = None
 
+    @classmethod
+    def on_demand(
+        cls, read: Callable[[], npt.NDArray[np.float32]], dim: int, *facts: Any
+    ) -> EmbeddingSet:
+        """A set whose vectors (n, ``dim``) are read when they are first asked for.
+
+        ``facts`` are the other parameters, from ``tiles`` on. A map of attention needs no vectors,
+        and those of a whole slide are gigabytes.
+        """
+        made = cls(np.empty((0, dim), np.float32), *facts)
+        del made.__dict__["vectors"]
+        made.__dict__.update(_read=read, _dim=dim)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached only for what is not there, as vectors that nobody has asked for yet.
+        if name != "vectors" or "_read" not in self.__dict__:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        return self.__dict__.setdefault("vectors", self.__dict__["_read"]())
+
     def __len__(self) -> int:
         return len(self.tiles)
 
@@ -81,7 +101,7 @@ class EmbeddingSet:
     @property
     def dim(self) -> int:
         """Length of a vector."""
-        return int(self.vectors.shape[1])
+        return int(self.__dict__.get("_dim") or self.vectors.shape[1])
 
     @property
     def centres(self) -> npt.NDArray[np.float64]:

@@ -10,13 +10,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from ..geometry import IntArray
 from .disk import flush
+from .leftovers import alive, this_machine
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,9 @@ class Journal:
     def _take_up(self, path: Path) -> None:
         """Know a file that a process left behind."""
         if path.suffix == ".partial":
-            if not _alive(path.name):
-                path.unlink(missing_ok=True)
+            if not alive(path):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             return
         if path.suffix != ".npz":
             return
@@ -94,48 +96,66 @@ class Journal:
 
         Flushing costs about a millisecond a batch; encoding one takes a hundred.
         """
-        self._folder.mkdir(parents=True, exist_ok=True)
-        name = f"{os.getpid()}-{uuid.uuid4().hex}"
+        name = f"{os.getpid()}-{uuid.uuid4().hex}@{this_machine()}"
         draft, final = self._folder / f"{name}.partial", self._folder / f"{name}.npz"
         arrays: dict[str, Any] = {"tiles": tiles, "flags": np.uint8(flags), **parts}
         try:
-            with draft.open("wb") as file:
+            with self._new(draft) as file:
                 np.savez(file, **arrays)
             flush(draft)
             draft.replace(final)
             flush(self._folder)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
             raise
         self.batches.append(Batch(final, tiles, flags))
 
+    def _new(self, path: Path) -> BinaryIO:
+        """A new file of the journal.
+
+        Its folder is made, but never the slide's: if that is gone, its share is not connected.
+        """
+        for attempt in range(3):
+            self._folder.parent.mkdir(exist_ok=True)
+            try:
+                self._folder.mkdir(exist_ok=True)
+                return path.open("wb")
+            except FileNotFoundError:  # another process forgot its last batch this very moment
+                if attempt == 2:
+                    raise
+        raise AssertionError
+
     def fill(self, name: str, tiles: IntArray, out: npt.NDArray[np.float16]) -> None:
         """Put what the journal has of ``tiles`` (n, 2) into ``out`` (n, …), newest last."""
-        if not self.batches:
+        if not self.batches or not len(tiles):
             return
-        where = {tile: i for i, tile in enumerate(map(tuple, tiles.tolist()))}
+        keys = _keys(tiles)
+        order = np.argsort(keys)
         for batch in self.batches:
-            hits = [
-                (where[tile], i)
-                for i, tile in enumerate(map(tuple, batch.tiles.tolist()))
-                if tile in where
-            ]
-            if not hits:
-                continue
-            part = batch.load(name)
+            wanted = _keys(batch.tiles)
+            at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
+            hits = np.flatnonzero(keys[at] == wanted)
+            part = batch.load(name) if len(hits) else None
             if part is not None:
-                to, source = (list(v) for v in zip(*hits, strict=True))
-                out[to] = part[source]
+                out[at[hits]] = part[hits]
 
     def forget(self, batches: list[Batch]) -> None:
         """Remove batches whose tiles are in the arrays now."""
         for batch in batches:
-            batch.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # it may only be read: merged again, it is the same
+                batch.path.unlink(missing_ok=True)
         gone = {b.path for b in batches}
         self.batches = [b for b in self.batches if b.path not in gone]
         with contextlib.suppress(OSError):  # another process' batches are in it
             self._folder.rmdir()
             self._folder.parent.rmdir()
+
+
+def _keys(tiles: IntArray) -> IntArray:
+    """One number for each tile (n, 2)."""
+    keys: IntArray = tiles[:, 0] << 32 | tiles[:, 1]
+    return keys
 
 
 def _age(path: Path) -> tuple[int, str]:
@@ -154,14 +174,3 @@ def _whole(path: Path) -> Batch:
         file.seek(0)
         with np.load(file) as data:
             return Batch(path, data["tiles"], int(data["flags"]))
-
-
-def _alive(name: str) -> bool:
-    """Whether the process whose id starts a file's name still runs on this machine."""
-    try:
-        os.kill(int(name.partition("-")[0]), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -6,7 +6,7 @@ Layout::
       <slide>-<fingerprint>.zarr/                 zarr v3 group, one per slide
         <encoder>-<mpp>um-<tile>px-<key>/         one encoder at one resolution: see StoredSet
         .journal/<set>/*.npz                      its finished batches not merged yet
-      .locks/<set>.lock
+      .locks/*.lock
 """
 
 from __future__ import annotations
@@ -22,14 +22,13 @@ from typing import Any
 from ..encoders.encoder import Encoder
 from ..geometry import TileGrid
 from ..slides import Slide
-from .disk import disk_errors_in_words
-from .stored_set import LAYOUT, StoredSet, block_side
+from .layout import LAYOUT, block_side
+from .stored_set import StoredSet
 
 
 def set_key(slide: Slide, identity: Mapping[str, Any], grid: TileGrid) -> str:
     """Hash of everything that would change a vector: sha256, hex."""
     facts = {
-        "layout": LAYOUT,
         "slide": slide.fingerprint,
         "grid": [grid.mpp, grid.tile_px, grid.stride_px, grid.slide_mpp, *grid.shape],
         **identity,
@@ -92,8 +91,7 @@ class Store:
             },
             "versions": versions(),
         }
-        with disk_errors_in_words(self.root):
-            return StoredSet(self.root, group, name, grid, provenance)
+        return StoredSet(self.root / group / name, provenance)
 
 
 def _plain(text: str) -> str:

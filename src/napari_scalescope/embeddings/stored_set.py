@@ -3,7 +3,7 @@
 Arrays over the grid, stored in square *blocks* of tiles::
 
     embedding     (rows, cols, D)           float16, NaN where not encoded
-    state         (rows, cols)              uint8, see TileState
+    state         (rows, cols)              uint8, see TileState; one file per 1024 x 1024 tiles
     attention     (rows, cols, heads, g, g) float16, if kept
     patch_tokens  (rows, cols, g, g, d)     float16, if kept
 
@@ -11,56 +11,55 @@ A finished batch first goes to the journal, whole or not at all. When a block is
 are merged into the arrays, vectors before ``state``, and then leave the journal. Only ``state``
 and the journal are believed, so a process killed at any instant loses at most the batch in
 flight, and merging again what was half merged gives the same bytes. Batches are flushed to the
-disk before they count, and blocks before their batches go.
+disk before they count, vectors before ``state``, and ``state`` before the batches go.
 """
 
 from __future__ import annotations
 
 import contextlib
-import shutil
+import functools
 import threading
-import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ..encoders.encoding import Encoding
 from ..errors import StoreError
-from ..geometry import IntArray, TileGrid
+from ..geometry import IntArray
+from .arrays import Arrays, Corner, Flags
 from .at_hand import AtHand
-from .disk import disk_errors_in_words, flush, flush_tree
+from .disk import damage_in_words, disk_errors_in_words
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState
 from .journal import Journal
+from .layout import PARTS, by_block, create
+from .leftovers import remove
+from .locks import Locks
 
-if TYPE_CHECKING:
-    import zarr
-
-#: Version of this layout. A store of a newer one is refused, not misread.
-LAYOUT = 1
-#: Blocks are made small enough that the patch tokens of one fit in this.
-BLOCK_BYTES = 64 << 20
-#: Arrays are read in pieces of this many tiles by as many.
-PIECE = 4
-#: How long to wait for another process that merges into the same set.
-LOCK_TIMEOUT_S = 30.0
-
-
-def block_side(token_bytes: int) -> int:
-    """Side of a block in tiles, for tiles of that many bytes of patch tokens: 4 to 32."""
-    side = 32
-    while side > PIECE and side * side * token_bytes > BLOCK_BYTES:
-        side //= 2
-    return side
+#: What is known of a tile without having anything of it.
+MARKS = np.uint8(TileState.BACKGROUND | TileState.UNREADABLE)
+#: The flag that a part of a batch gives its tiles.
+FLAG_OF: Mapping[str, TileState] = {
+    "embedding": TileState.ENCODED,
+    "attention": TileState.ATTENTION,
+    "patch_tokens": TileState.TOKENS,
+}
 
 
 class StoredSet:
     """One encoder on one grid: what is encoded already, and a place for more.
 
     Safe to read from one thread while another writes. Several processes may write to the same
-    set: batches are files of their own, and merging takes a lock.
+    set: batches are files of their own, and merging locks the block that is merged.
+
+    Parameters
+    ----------
+    path : Path
+        Folder of the set, ``<root>/<slide>.zarr/<set>``.
+    provenance : dict, optional
+        What the set holds; it is made if it is not there. Default: it has to be there.
 
     Attributes
     ----------
@@ -69,115 +68,54 @@ class StoredSet:
         Encoder, weights, resolution, slide, versions.
     state : (rows, cols) uint8
         A `TileState` per tile, batches in the journal included.
+
+    Raises
+    ------
+    StoreError
+        If it is not there, damaged, of another layout, or of something else.
     """
 
-    def __init__(
-        self, root: Path, group: str, name: str, grid: TileGrid, provenance: dict[str, Any]
-    ) -> None:
-        self.grid = grid
-        self.name = name
-        self.path = root / group / name
-        self._root = root
+    def __init__(self, path: Path, provenance: dict[str, Any] | None = None) -> None:
+        self.path, self.name = path, path.name
+        self._root = path.parent.parent
         self._mutex = threading.RLock()
-        self._arrays: dict[str, zarr.Array[Any]] = {}
-        self._group = self._open(provenance)
-        self.provenance: dict[str, Any] = dict(self._group.attrs)
-        layout = self.provenance["scalescope"]
-        self.block: int = layout["block"]
-        self._shapes = {k: tuple(v) for k, v in layout["shapes"].items()}
-        self.state: npt.NDArray[np.uint8] = np.asarray(self._array("state")[:])
-        self._journal = Journal(root / group / ".journal" / name)
-        self._swept = False
-        self._failed = np.zeros(grid.shape, bool)
-        self._vectors: AtHand | None = None  # read when first asked for
-        self._snapshot: tuple[Any, ...] | None = None  # vectors, tiles, state
-        self._take_up_journal()
+        with disk_errors_in_words(self._root):
+            if provenance is not None and not path.exists():
+                self._make(provenance)
+            self._arrays = Arrays(path)
+            self.provenance = self._arrays.provenance
+            self.grid, self.block = self._arrays.grid, self._arrays.block
+            key = self.provenance["scalescope"]["key"]
+            if provenance is not None and key != provenance["scalescope"]["key"]:
+                raise StoreError(
+                    f"{self.name} holds embeddings of something else under the same name.",
+                    "Choose another store folder.",
+                )
+            self.state: Flags = self._arrays.state()
+            self._journal = Journal(path.parent / ".journal" / path.name)
+            self._swept = False
+            self._failed = np.zeros(self.grid.shape, bool)
+            self._vectors = AtHand(self.grid.shape, self._arrays.shapes["embedding"][0])
+            self._snapshot: tuple[Any, ...] | None = None  # vectors, tiles, state
+            self._take_up_journal()
 
     # --- opening ---
 
-    def _open(self, provenance: dict[str, Any]) -> zarr.Group:
-        import zarr
+    def _make(self, provenance: dict[str, Any]) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        with Locks(self.path).making():
+            if not self.path.exists():  # else another process was first
+                remove(self.path.parent.glob("*.partial"))
+                remove(self.path.parent.glob(f".{self.name}.*"))
+                tiles = provenance["tiles"]
+                create(self.path, provenance, (tiles["rows"], tiles["cols"]))
 
-        if (self.path / "zarr.json").exists():
-            group = zarr.open_group(self.path, mode="r+")
-            found = dict(group.attrs).get("scalescope")
-            if not isinstance(found, dict):
-                raise StoreError(
-                    f"{self.path.name} in {self._root} was not made by ScaleScope.",
-                    "Choose another store folder.",
-                )
-            if found.get("layout", 0) > LAYOUT:
-                raise StoreError(
-                    f"{self.path.name} was written by a newer ScaleScope.",
-                    "Update napari-scalescope, or choose another store folder.",
-                )
-            if found.get("key") != provenance["scalescope"]["key"]:
-                raise StoreError(
-                    f"{self.path.name} holds embeddings of something else under the same name.",
-                    "Choose another store folder.",
-                )
-            return group
-        with self._lock(self.path.parent.name):
-            if (self.path / "zarr.json").exists():  # another process was first
-                return self._open(provenance)
-            self._sweep(self.path.parent.glob("*.partial"))
-            self._sweep(self.path.parent.glob(f".{self.path.name}.*"))
-            zarr.open_group(self.path.parent, mode="a", zarr_format=3)
-            # The folder gets its final name when it is complete: nobody sees half a set.
-            draft = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
-            group = zarr.create_group(draft, zarr_format=3, attributes=provenance)
-            layout = provenance["scalescope"]
-            side = layout["block"]
-            group.create_array(
-                "state", shape=self.grid.shape, chunks=(side, side), dtype="uint8", fill_value=0
-            )
-            self._create(group, "embedding", tuple(layout["shapes"]["embedding"]), side)
-            flush_tree(draft, self.path.parent)
-            draft.rename(self.path)
-            flush(self.path.parent)
-        return zarr.open_group(self.path, mode="r+")
-
-    def _create(self, group: zarr.Group, name: str, shape: tuple[int, ...], side: int) -> None:
-        """An array over the grid; one file per block, read in pieces of `PIECE`."""
-        group.create_array(
-            name,
-            shape=(*self.grid.shape, *shape),
-            shards=(side, side, *shape),
-            chunks=(PIECE, PIECE, *shape),
-            dtype="float16",
-            fill_value=float("nan"),
-        )
-
-    def _array(self, name: str) -> Any:
-        if name not in self._arrays:
-            if name not in self._group:
-                self._create(self._group, name, self._shapes[name], self.block)
-            self._arrays[name] = self._group[name]  # type: ignore[assignment]
-        return self._arrays[name]
-
-    @contextlib.contextmanager
-    def _lock(self, name: str) -> Iterator[None]:
-        """Keep other processes out. The system gives the lock back when a process dies."""
-        from filelock import FileLock, Timeout
-
-        folder = self._root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder / f"{name}.lock", LOCK_TIMEOUT_S):
-                yield
-        except Timeout:
-            raise StoreError(
-                f"{self.name} is being written by another process.",
-                "Wait for it, or choose another store folder.",
-            ) from None
-
-    def _sweep(self, leftovers: Iterable[Path]) -> None:
-        """Remove what a killed process left half written. Called with the lock held."""
-        for path in list(leftovers):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+    def _sweep(self) -> None:
+        """Remove what killed processes left half written, if nobody is writing now."""
+        if not self._swept:
+            with contextlib.suppress(StoreError), self._arrays.locks.alone(timeout_s=0):
+                remove(self.path.rglob("*.partial"))
+            self._swept = True
 
     def _take_up_journal(self) -> None:
         """Believe the batches that a process left behind when it died before merging them."""
@@ -222,32 +160,48 @@ class StoredSet:
     def embeddings(self) -> EmbeddingSet:
         """Everything encoded so far, as a value that later batches do not change.
 
-        Its arrays are the same until something is written: every look at a map asks for them.
+        Its vectors are read when they are first asked for, and are the same until something is
+        written: every look at a map asks for them.
         """
         with self._mutex:
-            if self._vectors is None:
-                tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
-                self._vectors = AtHand(self.grid.shape, tiles, self._read("embedding", tiles))
             if self._snapshot is None:
-                self._snapshot = (*self._vectors.row_by_row(), self.state.copy())
+                tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
+                vectors = functools.cache(functools.partial(self._vectors_of, tiles))
+                self._snapshot = vectors, tiles, self.state.copy()
             vectors, tiles, state = self._snapshot
-            return EmbeddingSet(vectors, tiles, self.grid, state, self.provenance, self.read)
+            return EmbeddingSet.on_demand(
+                vectors, self._vectors.dim, tiles, self.grid, state, self.provenance, self.read
+            )
 
-    def read(self, part: Part, tiles: npt.ArrayLike) -> npt.NDArray[np.float16]:
-        """Attention or patch tokens of tiles (n, 2): (n, …) float16, NaN where there are none."""
+    def _vectors_of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
+        """Vectors (n, D) of encoded tiles, kept in memory from now on."""
+        with self._mutex:
+            new = self._vectors.lacking(tiles)
+            if len(new):
+                self._vectors.put(new, self._read("embedding", new))
+            return self._vectors.of(tiles)
+
+    def read(
+        self, part: Part | Literal["embedding"], tiles: npt.ArrayLike
+    ) -> npt.NDArray[np.float16]:
+        """Attention, patch tokens or vectors of tiles (n, 2): (n, …) float16, NaN without.
+
+        Raises
+        ------
+        StoreError
+            If the store is gone or damaged.
+        """
         with self._mutex:
             return self._read(part, np.asarray(tiles, np.int64).reshape(-1, 2))
 
     def _read(self, name: str, tiles: IntArray) -> npt.NDArray[np.float16]:
-        out = np.full((len(tiles), *self._shapes[name]), np.nan, np.float16)
-        if name == "embedding" or name in self._group:
-            array = self._array(name)
-            for (y0, x0), rows in _by_block(tiles, PIECE).items():
-                y1, x1 = min(y0 + PIECE, self.grid.rows), min(x0 + PIECE, self.grid.cols)
-                piece = np.asarray(array[y0:y1, x0:x1])
-                out[rows] = piece[tiles[rows, 0] - y0, tiles[rows, 1] - x0]
-        self._journal.fill(name, tiles, out)
-        return out
+        with disk_errors_in_words(self._root, "read"):
+            self._arrays.require()
+            out = self._arrays.read(name, tiles)
+            with damage_in_words(self.path, "journal"):
+                self._journal.fill(name, tiles, out)
+            self._arrays.require()  # gone while it was read, it would have been read as empty
+            return out
 
     # --- writing ---
 
@@ -272,8 +226,7 @@ class StoredSet:
             flags |= TileState.TOKENS
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
-            if self._vectors is not None:
-                self._vectors.put(tiles, parts["embedding"])
+            self._vectors.replace(tiles, parts["embedding"])
             self._note(tiles, flags)
 
     def mark(self, tiles: npt.ArrayLike, flag: TileState) -> None:
@@ -286,10 +239,10 @@ class StoredSet:
 
     def _note(self, tiles: IntArray, flags: int) -> None:
         at = tiles[:, 0], tiles[:, 1]
-        self.state[at] = _known(self.state[at] | np.uint8(flags))
+        self.state[at] = known(self.state[at] | np.uint8(flags))
         self._snapshot = None
 
-    def merge(self, blocks: Iterable[tuple[int, int]] | None = None) -> None:
+    def merge(self, blocks: Iterable[Corner] | None = None) -> None:
         """Move batches of the journal into the arrays.
 
         Parameters
@@ -297,58 +250,55 @@ class StoredSet:
         blocks : iterable of (int, int), optional
             First row and column of the blocks to merge. Default: all that have batches.
         """
-        lock = self._lock(f"{self.path.parent.name}.{self.name}")
-        with disk_errors_in_words(self._root), lock, self._mutex:
-            if not self._swept:
-                self._sweep(self.path.rglob("*.partial"))
-                self._swept = True
+        with disk_errors_in_words(self._root), self._mutex:
+            self._arrays.require()
+            self._sweep()
             batches = self._journal.batches
-            if blocks is None:
-                wanted = {corner for b in batches for corner in _by_block(b.tiles, self.block)}
-            else:
-                wanted = set(blocks)
-            for corner in sorted(wanted):
-                self._merge_block(corner)
-                self._flush_block(corner)
-            self._journal.forget(
-                [b for b in batches if set(_by_block(b.tiles, self.block)) <= wanted]
-            )
+            corners = {b.path: set(by_block(b.tiles, self.block)) for b in batches}
+            full = set().union(*corners.values())
+            wanted = full if blocks is None else set(blocks)
+            for corner in sorted(wanted & full):
+                with self._arrays.locks.block(self._arrays.number(corner)):
+                    self._merge_state({corner: self._merge_parts(corner)})
+            self._merge_state(dict.fromkeys(wanted - full))
+            self._journal.forget([b for b in batches if corners[b.path] <= wanted])
 
-    def _merge_block(self, corner: tuple[int, int]) -> None:
-        (y0, x0), side = corner, self.block
-        y1, x1 = min(y0 + side, self.grid.rows), min(x0 + side, self.grid.cols)
-        area = np.s_[y0:y1, x0:x1]
-        # Another process may have merged into this block since we read its state.
-        self.state[area] = _known(self.state[area] | np.asarray(self._array("state")[area]))
-        self._snapshot = None
-        for name in ("embedding", "attention", "patch_tokens"):
+    def _merge_parts(self, corner: Corner) -> Flags:
+        """Write what the journal has of a block; returns what is there now because of it."""
+        flags = np.zeros(self.state[self._arrays.area(corner)].shape, np.uint8)
+        for name in PARTS:
             content = None
             for batch in self._journal.batches:
-                inside = np.flatnonzero(
-                    (batch.tiles[:, 0] >= y0)
-                    & (batch.tiles[:, 0] < y1)
-                    & (batch.tiles[:, 1] >= x0)
-                    & (batch.tiles[:, 1] < x1)
-                )
-                if not len(inside):
-                    continue
-                part = batch.load(name)
+                at = batch.tiles - corner
+                inside = ((at >= 0) & (at < flags.shape)).all(1)
+                # None as well where another process has merged and removed it meanwhile
+                with damage_in_words(self.path, "journal"):
+                    part = batch.load(name) if inside.any() else None
                 if part is None:
                     continue
                 if content is None:
-                    content = np.asarray(self._array(name)[area])
-                at = batch.tiles[inside] - (y0, x0)
-                content[at[:, 0], at[:, 1]] = part[inside]
+                    content = self._arrays.content(name, corner)
+                y, x = at[inside].T
+                content[y, x] = part[inside]
+                flags[y, x] |= np.uint8(FLAG_OF[name])
             if content is not None:
-                self._array(name)[area] = content
-        self._array("state")[area] = self.state[area]
+                self._arrays.put(name, corner, content)
+        return flags
 
-    def _flush_block(self, corner: tuple[int, int]) -> None:
-        """Have a block on the disk before its batches leave the journal."""
-        row, col = (str(n // self.block) for n in corner)
-        for name in ("state", *self._shapes):
-            flush_tree(self.path / name / "zarr.json", self.path)
-            flush_tree(self.path / name / "c" / row / col, self.path)
+    def _merge_state(self, blocks: Mapping[Corner, Flags | None]) -> None:
+        """Add to the state on the disk what blocks have got, and what was marked in them.
+
+        What other processes wrote since we read it stays, and becomes known here.
+        """
+
+        def change(corner: Corner, flags: Flags) -> Flags:
+            area, got = self._arrays.area(corner), blocks[corner]
+            new = known(flags | self.state[area] & MARKS | (np.uint8(0) if got is None else got))
+            self.state[area] = known(self.state[area] | new)
+            return new
+
+        self._arrays.change_state(blocks, change)
+        self._snapshot = None
 
     def close(self) -> None:
         """Merge what is left in the journal."""
@@ -356,17 +306,7 @@ class StoredSet:
             self.merge()
 
 
-def _known(state: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def known(state: Flags) -> Flags:
     """Flags from several days brought together: what has its vector was readable after all."""
     readable = np.uint8(0xFF ^ TileState.UNREADABLE)
     return np.where(state & TileState.ENCODED != 0, state & readable, state)
-
-
-def _by_block(tiles: IntArray, side: int) -> dict[tuple[int, int], IntArray]:
-    """Positions of tiles by the first row and column of the block they are in."""
-    corners = tiles // side * side
-    unique, inverse = np.unique(corners, axis=0, return_inverse=True)
-    return {
-        (int(r), int(c)): np.flatnonzero(inverse.reshape(-1) == i).astype(np.int64)
-        for i, (r, c) in enumerate(unique)
-    }

@@ -251,7 +251,7 @@ class Collection:
         report : callable
             Given the number of vectors that were added since it was last called.
         """
-        added = self.index.add(self.rows, memory, report)
+        added = self.index.add(self.rows, report)
         if measure and self.index.contents.recall is None:
             recall, asked = self.measure(memory=memory)
             self.index.note_recall(recall, asked)

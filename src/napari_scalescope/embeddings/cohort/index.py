@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from ...errors import StoreError
 from ..disk import disk_errors_in_words
-from .exact import Queries, tiles_at_once
+from .exact import Queries
 from .merging import Top
 from .rows import EXTRA, SetRow
 from .stored_vectors import StoredVectors
@@ -133,9 +133,7 @@ class VectorIndex:
 
     # --- building ---
 
-    def add(
-        self, rows: Sequence[SetRow], memory: int, report: Callable[[int], None] = lambda _: None
-    ) -> int:
+    def add(self, rows: Sequence[SetRow], report: Callable[[int], None] = lambda _: None) -> int:
         """Take up what is lacking of some sets; returns how many vectors that were.
 
         What a killed process had finished is kept, up to the shard it was at.
@@ -149,13 +147,13 @@ class VectorIndex:
             try:
                 with FileLock(self.folder / ".lock", timeout=0):
                     self.contents = self._read()  # another process may have been here
-                    return self._add(self.lacks(rows), memory, report)
+                    return self._add(self.lacks(rows), report)
             except Timeout:
                 raise StoreError(
                     f"The index {self.folder} is being built by another process.", "Wait for it."
                 ) from None
 
-    def _add(self, rows: Sequence[SetRow], memory: int, report: Callable[[int], None]) -> int:
+    def _add(self, rows: Sequence[SetRow], report: Callable[[int], None]) -> int:
         if not rows:
             return 0
         said = self.contents
@@ -169,7 +167,7 @@ class VectorIndex:
             if row.key in said.sets:  # some of it may be in; of a new set nothing is
                 there = self._keys_of(said.sets[row.key][0])
             number = said.sets.setdefault(row.key, (len(said.sets), ""))[0]
-            for new, vectors in _vectors(row, number, there, memory):
+            for new, vectors in _vectors(row, number, there):
                 start = 0
                 while start < len(new):
                     part = slice(start, start + per_shard - sum(map(len, keys)))
@@ -292,10 +290,10 @@ def _graph(dim: int) -> Any:
 
 
 def _vectors(
-    row: SetRow, number: int, there: npt.NDArray[np.uint64], memory: int
+    row: SetRow, number: int, there: npt.NDArray[np.uint64]
 ) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float16]]]:
     """Keys and vectors of a set, less those that are there, block by block."""
-    for flat, vectors in StoredVectors(row).blocks(tiles_at_once(row.dim, 0, memory)):
+    for flat, vectors in StoredVectors(row).blocks():
         keys = flat.astype(np.uint64) | np.uint64(number << BITS)
         good = np.isfinite(vectors).all(1)
         if len(there):

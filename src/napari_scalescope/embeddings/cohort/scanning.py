@@ -13,7 +13,7 @@ import numpy as np
 
 from ...errors import ScaleScopeError, StoreError
 from ..disk import disk_errors_in_words
-from ..stored_set import LAYOUT
+from ..layout import LAYOUT
 from .rows import SetRow
 from .stored_vectors import batches_of, encoded_tiles, journal_of
 

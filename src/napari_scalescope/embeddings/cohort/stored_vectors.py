@@ -21,7 +21,6 @@ from ...errors import StoreError
 from ...geometry import IntArray
 from ..embedding_set import TileState
 from ..journal import Batch
-from ..stored_set import PIECE
 from .rows import SetRow
 
 Half = npt.NDArray[np.float16]
@@ -85,13 +84,8 @@ class StoredVectors:
             for i, (r, c) in enumerate(batch.tiles.tolist())
         }
 
-    def blocks(self, at_once: int) -> Iterator[tuple[IntArray, Half]]:
-        """All vectors, in the order they are stored in.
-
-        Parameters
-        ----------
-        at_once : int
-            About how many tiles to hold at a time: at least one line of pieces of a block.
+    def blocks(self) -> Iterator[tuple[IntArray, Half]]:
+        """All vectors, in the order they are stored in: a block, which is one piece, at a time.
 
         Yields
         ------
@@ -99,10 +93,9 @@ class StoredVectors:
         """
         row, side = self.row, self.row.block
         encoded = encoded_tiles(row.path, self._batches)
-        step = min(side, max(PIECE, at_once // side // PIECE * PIECE))
-        for y in range(0, row.rows, step):
+        for y in range(0, row.rows, side):
             for x in range(0, row.cols, side):
-                area = np.s_[y : min(y + step, row.rows), x : min(x + side, row.cols)]
+                area = np.s_[y : min(y + side, row.rows), x : min(x + side, row.cols)]
                 if not encoded[area].any():
                     continue
                 at = np.argwhere(encoded[area])
@@ -114,11 +107,12 @@ class StoredVectors:
         """Vectors (n, D) of some tiles (n,), NaN where there is none."""
         out = np.full((len(flat), self.row.dim), np.nan, np.float16)
         at = np.stack(np.divmod(flat, self.row.cols), 1)
-        # A piece is decoded as a whole, whatever is wanted of it.
-        corners, which = np.unique(at // PIECE * PIECE, axis=0, return_inverse=True)
+        side = self.row.block
+        # A block is decoded as a whole, whatever is wanted of it.
+        corners, which = np.unique(at // side * side, axis=0, return_inverse=True)
         for i, (y, x) in enumerate(corners.tolist()):
             mine = np.flatnonzero(which.reshape(-1) == i)
-            piece = np.asarray(self._vectors[y : y + PIECE, x : x + PIECE])
+            piece = np.asarray(self._vectors[y : y + side, x : x + side])
             out[mine] = piece[at[mine, 0] - y, at[mine, 1] - x]
         return self._with_waiting(flat, out)
 
