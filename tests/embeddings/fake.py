@@ -50,6 +50,9 @@ class FakeEncoder:
     def looking(self, _source: object) -> FakeEncoder:
         return self
 
+    def steady(self) -> FakeEncoder:
+        return self
+
     def shares_network(self, other: object) -> bool:
         return other is self
 

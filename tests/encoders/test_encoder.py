@@ -109,6 +109,26 @@ def test_out_of_memory_halves_the_batch_and_goes_on(
     np.testing.assert_allclose(coded.embedding, expected.embedding, atol=1e-5)
 
 
+def test_steady_passes_do_not_depend_on_the_clock(
+    untrained: Encoder, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiles, passes, forward = np.concatenate([tiles] * 5), [], untrained._forward
+
+    def counted(pixels: np.ndarray, *args: Any) -> Any:
+        passes.append(len(pixels))
+        return forward(pixels, *args)
+
+    steady, found = untrained.steady(), untrained.batch
+    monkeypatch.setattr(steady, "_forward", counted)
+    for _ in range(2):
+        steady.encode(tiles)
+    half = len(passes) // 2
+    assert passes[:half] == passes[half:]
+    assert set(passes[: half - 1]) == {8}
+    assert untrained.batch == found
+    assert steady.shares_network(untrained)
+
+
 def test_other_failures_are_told_in_words(
     tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:

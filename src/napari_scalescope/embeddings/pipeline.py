@@ -78,6 +78,7 @@ def encode_works(
     slide.require_brightfield()
     todo = pieces(works)
     meters, counts = _prepared(works, todo)
+    steady = {encoder: encoder.steady() for encoder in {work.encoder for work in works}}
     feed = read_mixed(
         slide, ((p.work.stored.grid, p.tiles) for p in todo), threads=threads, errors="report"
     )
@@ -86,14 +87,15 @@ def encode_works(
         waited = time.perf_counter()
         for piece, batch in zip(todo, feed, strict=True):
             work, meter = piece.work, meters[piece.work]
+            encoder = steady[work.encoder]
             started = time.perf_counter()
-            encoding = work.encoder.encode(batch.pixels, work.keep) if len(batch.tiles) else None
+            encoding = encoder.encode(batch.pixels, work.keep) if len(batch.tiles) else None
             ended = time.perf_counter()
             tiles, failed = _failed_too(batch)
             left = counts[work]
             left[piece.corner] -= len(tiles)
             complete = [piece.corner] if left[piece.corner] == 0 else []
-            meter.note = work.encoder.note
+            meter.note = encoder.note
             progress = meter.add(len(tiles), started - waited, ended - started, 0.0, len(failed))
             writer.write(
                 (work, tiles, progress),

@@ -36,6 +36,7 @@ class BatchSize:
         self._largest = largest
         self._longest_s = longest_s
         self._settled = False
+        self.fixed = False
         self.note = ""
         self._warm = False
         self._seconds: dict[int, list[float]] = defaultdict(list)
@@ -44,6 +45,11 @@ class BatchSize:
     def size(self) -> int:
         """Tiles of the next pass."""
         return self._size
+
+    @property
+    def largest(self) -> int:
+        """No pass takes more tiles."""
+        return self._largest
 
     @property
     def settled(self) -> bool:
@@ -55,6 +61,7 @@ class BatchSize:
         if size < 1:
             raise ValueError(f"a batch has at least one tile, not {size}")
         self._size, self._settled = size, True
+        self.fixed = True
 
     def took(self, tiles: int, seconds: float) -> None:
         """A pass of so many tiles took so long."""

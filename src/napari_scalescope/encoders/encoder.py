@@ -35,6 +35,8 @@ Out = TypeVar("Out", Encoding, Tokens)
 LARGEST = {"cuda": 256, "mps": 64, "cpu": 32}
 #: Most tiles that are handed over at once in a long run.
 FEED = 128
+#: A processor gains nothing from larger passes.
+STEADY_ON_CPU = 8
 
 
 class Encoder:
@@ -174,6 +176,20 @@ class Encoder:
         tapped_blocks(self._network["trunk"], source)
         other = copy.copy(self)
         other.attention = source
+        return other
+
+    def steady(self) -> Encoder:
+        """The same encoder, all of whose passes have one size that no clock has a say in.
+
+        Kernels are chosen by the size of a pass, and add up in different orders: of the same tile,
+        attention from a pass of one tile and of two may differ in the last bit. Whole slides are
+        encoded like this, so that they come out the same wherever and how often it is done.
+        """
+        if self._batch.fixed:
+            return self
+        other = copy.copy(self)
+        other._batch = BatchSize(self._batch.largest)
+        other.batch = min(self.feed, STEADY_ON_CPU) if self.device == "cpu" else self.feed
         return other
 
     def shares_network(self, other: Encoder) -> bool:
