@@ -118,7 +118,7 @@ class OverlayPanel(Section):
         chosen = self._source.currentData()
         self._source.clear()
         own = entry.attention_block
-        self._source.addItem("last block" if own == -1 else f"block {own} from the end", None)
+        self._source.addItem("usual block", None)
         for block in range(-1, -depth - 1, -1):
             if block != own:
                 self._source.addItem(f"block {depth + 1 + block} of {depth}", block)
