@@ -3,14 +3,15 @@
     python -m tests.benchmarks.kill_embed [SLIDE] [--kills N] [--mpp M]
 
 A hundred kills by default: one while the store is being made, the others a random while after the
-process has first changed it, so that all of them hit work. Every finished call of the encoder is
-noted in a file of its own, which tells what was computed twice. Ends with status 0 only if both
-stores are the same to the last byte, and no kill cost more than one finished batch.
+process has first written vectors, so that all of them hit work. Every finished call of the
+encoder is noted in a file of its own, which tells what was computed twice. Ends with status 0 only
+if both stores are the same to the last byte, and no kill cost more than one finished batch.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import subprocess
@@ -58,16 +59,26 @@ def computed(notes: Path) -> list[int]:
 
 
 def stamp(out: Path) -> tuple[int, int]:
-    """Something that changes whenever the store does."""
-    times = [p.stat().st_mtime_ns for p in out.rglob("*") if p.exists()]
+    """Something that changes whenever vectors are written."""
+    times = []
+    for pattern in ("**/*.npz", "**/*.partial", "*.zarr/*/embedding/c/**/*"):
+        for path in out.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                times.append(path.stat().st_mtime_ns)
     return len(times), max(times, default=0)
 
 
-def wait_for_change(out: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until a process has touched the store, or has ended."""
+def wait_for_work(out: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process has written vectors, or has ended."""
     before = stamp(out)
     while process.poll() is None and stamp(out) == before:
         time.sleep(0.005)
+
+
+def wait_for_set(out: Path, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process begins to make a set."""
+    while process.poll() is None and not any(out.glob("*.zarr")):
+        time.sleep(0.002)
 
 
 def files(root: Path) -> dict[str, bytes]:
@@ -92,7 +103,7 @@ def main() -> int:
         once, notes = Path(folder) / "once", Path(folder) / "notes"
         started = time.monotonic()
         process = start(given.slide, whole, given.mpp, once)
-        wait_for_change(whole, process)
+        wait_for_work(whole, process)
         startup = time.monotonic() - started
         process.wait()
         work = time.monotonic() - started - startup
@@ -101,8 +112,12 @@ def main() -> int:
         killed = 0
         for number in range(given.kills):
             process = start(given.slide, cut, given.mpp, notes)
-            wait_for_change(cut, process)
-            time.sleep(dice.uniform(0, 0.2 if number == 0 else 2 * work / given.kills))
+            if number == 0:
+                wait_for_set(cut, process)
+                time.sleep(dice.uniform(0, 0.05))
+            else:
+                wait_for_work(cut, process)
+                time.sleep(dice.uniform(0, 2 * work / given.kills))
             process.kill()
             killed += process.wait() != 0
             journal = len(list(cut.rglob("*.npz")))
