@@ -58,3 +58,7 @@ class StoreError(ScaleScopeError):
 
 class ExchangeError(ScaleScopeError):
     """A file to import is not what it claims to be, or an export cannot be written."""
+
+
+class ClusterError(ScaleScopeError):
+    """Machines that should work together cannot be reached, do not fit together, or were lost."""

@@ -161,6 +161,13 @@ def embed(
     accept_licence: Annotated[
         bool, typer.Option(help="Accept what the licence of the encoder's weights asks.")
     ] = False,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="Run on a cluster of dask.distributed: its address or scheduler file, "
+            "dask (what dask is configured for), or local:4 (processes here)."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Embed whole slides. What the store has is not computed again; stop and go on at will.
@@ -193,6 +200,7 @@ def embed(
         icc=icc,
         skip_existing=skip_existing,
         accept_licence=accept_licence,
+        scheduler=scheduler,
     )
     with errors_in_words(as_json):
         report = embed_slides(request, bar=not as_json and sys.stderr.isatty())

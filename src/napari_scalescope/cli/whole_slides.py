@@ -14,10 +14,11 @@ from ..embeddings.embedding_set import Part, TileState
 from ..embeddings.pipeline import encode_works
 from ..embeddings.plan import Work, make_plan
 from ..embeddings.progress import Progress, Report, reporter
+from ..embeddings.report import all_damaged, failure, row
 from ..embeddings.stored_set import StoredSet
 from ..encoders import Encoder, load_encoder
 from ..encoders.devices import Precision
-from ..errors import ScaleScopeError, SlideError
+from ..errors import ScaleScopeError
 from ..geometry import TileGrid
 from ..slides import Slide, TissueMask, open_slide, tissue_mask
 from .run_log import RunLog
@@ -42,6 +43,7 @@ class Request:
     icc: bool = False
     skip_existing: bool = False
     accept_licence: bool = False
+    scheduler: str | None = None
 
 
 def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
@@ -59,6 +61,8 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
         is doubtful. ``failed``: slides with the error; those of which tiles were wanted and none
         could be read are among them. ``log``: the log's path.
     """
+    if request.scheduler is not None:
+        return _on_cluster(request, bar)
     encoders = [
         load_encoder(
             name,
@@ -77,9 +81,26 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
             try:
                 _embed_one(request, encoders, path, found, bar, place)
             except ScaleScopeError as error:
-                found["failed"].append(_failure(path, error))
+                found["failed"].append(failure(path, error))
             log.tell(str(path), found)
     return {"out": str(request.out), **found, "log": str(log.path)}
+
+
+def _on_cluster(request: Request, bar: bool) -> dict[str, Any]:
+    """The same on a cluster, all slides at once: they are logged in the order they are done in."""
+    from ..embeddings.distributed import embed_distributed
+
+    slides = list(expanded(request.slides))
+    so_far: dict[str, Any] = {"sets": [], "skipped": [], "warnings": [], "failed": []}
+    with RunLog(request.out, {**asdict(request), "slides": len(slides)}) as log:
+
+        def tell(slide: str | Path, found: dict[str, list[Any]]) -> None:
+            for name, rows in found.items():
+                so_far[name] += rows
+            log.tell(str(slide), so_far)
+
+        report = embed_distributed(**{**vars(request), "slides": slides}, progress=bar, tell=tell)
+    return {**report, "log": str(log.path)}
 
 
 def expanded(slides: Iterable[str | Path]) -> Iterator[str | Path]:
@@ -135,10 +156,10 @@ def _embed_one(
             found["warnings"] += [{"slide": str(path), "warning": w} for w in mask.warnings]
         works = [_work(request, encoder, stored, mask) for encoder, stored in pairs]
         with reporter(bar, f"{place}{slide.name}") as report:
-            for row in _encode(slide, works, report):
-                found["sets"].append(row)
-                if row["tiles"] and row["tiles"] == row["unreadable"]:
-                    found["failed"].append(_failure(path, _all_damaged(row)))
+            for line in _encode(slide, works, report):
+                found["sets"].append(line)
+                if (error := all_damaged(line)) is not None:
+                    found["failed"].append(failure(path, error))
         found["warnings"] += [{"slide": str(path), "warning": w} for w in slide.reader.doubts]
 
 
@@ -188,30 +209,12 @@ def _encode(slide: Slide, works: list[Work], report: Report) -> Iterator[dict[st
         )
     for work, end in lasts.items():
         work.stored.close()
-        yield {
-            "slide": slide.name,
-            "encoder": work.encoder.name,
-            "mpp": work.stored.grid.mpp,
-            "tiles": end.done + end.reused,
-            "encoded": end.done - end.unreadable,
-            "reused": end.reused,
-            "unreadable": end.unreadable,
-            "background": work.stored.count(TileState.BACKGROUND),
-            "seconds": round(seconds[work], 3),
-            "reading": round(end.reading, 3),
-            "encoding": round(end.encoding, 3),
-            "writing": round(end.writing, 3),
-            "path": str(work.stored.path),
-        }
-
-
-def _failure(path: str | Path, error: ScaleScopeError) -> dict[str, str]:
-    return {"slide": str(path), "error": error.problem, "remedy": error.remedy}
-
-
-def _all_damaged(row: dict[str, Any]) -> SlideError:
-    return SlideError(
-        f"{row['slide']} is damaged: none of its {row['tiles']} tiles at {row['mpp']:g} µm/px "
-        "can be decoded.",
-        "Copy the file again from its source.",
-    )
+        yield row(
+            slide.name,
+            work.encoder.name,
+            work.stored.grid.mpp,
+            end,
+            work.stored.count(TileState.BACKGROUND),
+            seconds[work],
+            work.stored.path,
+        )

@@ -139,10 +139,10 @@ class Arrays:
 
     # --- state ---
 
-    def state(self) -> Flags:
-        """The state on the disk (rows, cols)."""
+    def state(self, area: tuple[slice, slice] = (slice(None), slice(None))) -> Flags:
+        """The state on the disk (rows, cols), of all tiles or of an area."""
         with damage_in_words(self.path, "state"):
-            return np.asarray(self.array("state")[:])
+            return np.asarray(self.array("state")[area])
 
     def change_state(
         self, blocks: Iterable[Corner], change: Callable[[Corner, Flags], Flags]

@@ -7,7 +7,7 @@ import logging
 import os
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +20,11 @@ from .disk import flush
 from .leftovers import alive, this_machine
 
 log = logging.getLogger(__name__)
+
+#: How often a folder is made again that other processes remove, each when it has emptied it.
+TRIES = 10
+#: What reading a damaged file may raise, on top of `OSError`.
+DAMAGE = (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError)
 
 Parts = Mapping[str, npt.NDArray[np.float16]]
 
@@ -68,9 +73,31 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.batches: list[Batch] = []
-        if folder.is_dir():
-            for path in sorted(folder.iterdir(), key=_age):
+        for path in sorted(_files(folder), key=_age):
+            self._take_up(path)
+
+    def look_again(self, concerns: Callable[[IntArray], bool]) -> list[Batch]:
+        """Know what other processes have added since, and forget what they have merged.
+
+        Parameters
+        ----------
+        concerns : callable
+            Whether a batch of these tiles (n, 2) is of interest. The others are not read: there
+            may be gigabytes of them, of other workers.
+
+        Returns
+        -------
+        list of Batch
+            The new ones.
+        """
+        there = set(_files(self._folder))
+        self.batches = [b for b in self.batches if b.path in there]
+        new = there - {b.path for b in self.batches}
+        before = len(self.batches)
+        for path in sorted(new, key=_age):
+            if path.suffix == ".npz" and _concerned(path, concerns):
                 self._take_up(path)
+        return self.batches[before:]
 
     def _take_up(self, path: Path) -> None:
         """Know a file that a process left behind."""
@@ -85,7 +112,7 @@ class Journal:
             self.batches.append(_whole(path))
         except OSError:
             pass  # its owner removed it, once its tiles were merged; nothing is missed
-        except (zipfile.BadZipFile, EOFError, KeyError, RuntimeError, ValueError) as error:
+        except DAMAGE as error:
             # A disk that lost power may bring back anything. The tiles are encoded again.
             log.warning("%s is damaged (%s) and set aside", path, error)
             with contextlib.suppress(OSError):
@@ -104,7 +131,9 @@ class Journal:
                 np.savez(file, **arrays)
             flush(draft)
             draft.replace(final)
-            flush(self._folder)
+            # Another process may have merged it already, and removed the folder with it.
+            with contextlib.suppress(FileNotFoundError):
+                flush(self._folder)
         except OSError:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
@@ -116,13 +145,13 @@ class Journal:
 
         Its folder is made, but never the slide's: if that is gone, its share is not connected.
         """
-        for attempt in range(3):
+        for attempt in range(TRIES):
             self._folder.parent.mkdir(exist_ok=True)
             try:
                 self._folder.mkdir(exist_ok=True)
                 return path.open("wb")
             except FileNotFoundError:  # another process forgot its last batch this very moment
-                if attempt == 2:
+                if attempt == TRIES - 1:
                     raise
         raise AssertionError
 
@@ -156,6 +185,23 @@ def _keys(tiles: IntArray) -> IntArray:
     """One number for each tile (n, 2)."""
     keys: IntArray = tiles[:, 0] << 32 | tiles[:, 1]
     return keys
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What is in a folder that another process may remove at any moment."""
+    with contextlib.suppress(FileNotFoundError):
+        yield from folder.iterdir()
+
+
+def _concerned(path: Path, concerns: Callable[[IntArray], bool]) -> bool:
+    """Whether a file has tiles of interest; one that cannot be read has, so that it is said."""
+    try:
+        with np.load(path) as data:
+            return concerns(data["tiles"])
+    except FileNotFoundError:
+        return False
+    except (OSError, *DAMAGE):
+        return True
 
 
 def _age(path: Path) -> tuple[int, str]:

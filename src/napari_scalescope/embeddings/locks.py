@@ -31,9 +31,15 @@ class Locks:
     ----------
     path : Path
         Folder of the set: ``<root>/<slide>.zarr/<set>``. Locks lie in ``<root>/.locks``.
+
+    Attributes
+    ----------
+    patience_s : float, optional
+        How long to wait for another process. Default: `TIMEOUT_S`.
     """
 
     def __init__(self, path: Path) -> None:
+        self.patience_s: float | None = None
         self._path = path
         self._name = f"{path.parent.name}.{path.name}"
         self._folder = path.parent.parent / ".locks"
@@ -63,7 +69,8 @@ class Locks:
     def _lock(self, name: str, timeout_s: float | None = None) -> Iterator[None]:
         from filelock import FileLock, SoftFileLock, Timeout
 
-        timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
+        if timeout_s is None:
+            timeout_s = TIMEOUT_S if self.patience_s is None else self.patience_s
         # Not with its parents: what is gone with a network share must not come up beside it.
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"{name}.lock"

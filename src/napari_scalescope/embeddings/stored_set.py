@@ -91,8 +91,9 @@ class StoredSet:
                     f"{self.name} holds embeddings of something else under the same name.",
                     "Choose another store folder.",
                 )
-            self.state: Flags = self._arrays.state()
+            # The journal first: a batch that another process merges meanwhile is in the state then.
             self._journal = Journal(path.parent / ".journal" / path.name)
+            self.state: Flags = self._arrays.state()
             self._swept = False
             self._failed = np.zeros(self.grid.shape, bool)
             self._vectors = AtHand(self.grid.shape, self._arrays.shapes["embedding"][0])
@@ -118,15 +119,33 @@ class StoredSet:
             self._swept = True
 
     def _take_up_journal(self) -> None:
-        """Believe the batches that a process left behind when it died before merging them."""
-        merged = []
-        for batch in self._journal.batches:
-            rows, cols = batch.tiles[:, 0], batch.tiles[:, 1]
-            if (self.state[rows, cols] & batch.flags == batch.flags).all():
-                merged.append(batch)  # killed between merging it and removing it
-        self._journal.forget(merged)
+        """Believe the batches that a process left behind when it died before merging them.
+
+        Those that are merged are not removed here: another process may be about to flush their
+        block to the disk, and removes them itself. The next `merge` does it for one that died.
+        """
         for batch in self._journal.batches:
             self._note(batch.tiles, batch.flags)
+
+    def be_patient(self, seconds: float) -> None:
+        """Wait so long for other processes that write to the set."""
+        self._arrays.locks.patience_s = seconds
+
+    def refresh(self, blocks: Iterable[Corner]) -> None:
+        """Learn what other processes have done in some blocks since this one opened the set."""
+        wanted = set(blocks)
+        with disk_errors_in_words(self._root), self._mutex:
+            self._arrays.require()
+            # The journal first, as at opening.
+            new = self._journal.look_again(
+                lambda tiles: not wanted.isdisjoint(by_block(tiles, self.block))
+            )
+            for corner in wanted:
+                area = self._arrays.area(corner)
+                self.state[area] = known(self.state[area] | self._arrays.state(area))
+            for batch in new:
+                self._note(batch.tiles, batch.flags)
+            self._snapshot = None
 
     # --- what is there ---
 
