@@ -68,11 +68,15 @@ def _cluster(scheduler: Scheduler) -> Iterator[Mapping[str, Any]]:
     if kind == "local":
         if not (count.isdecimal() and int(count)) and ":" in text:
             raise ClusterError(f"{text!r} says no number of workers.", "Write local:4, for four.")
-        with distributed.LocalCluster(
-            n_workers=int(count or os.cpu_count() or 1),
-            threads_per_worker=1,
-            dashboard_address=":0",
-        ) as cluster:
+        with (
+            # A worker that died takes longer than its 15 s to be there again on a busy machine.
+            dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}),
+            distributed.LocalCluster(
+                n_workers=int(count or os.cpu_count() or 1),
+                threads_per_worker=1,
+                dashboard_address=":0",
+            ) as cluster,
+        ):
             yield {"address": cluster}
     elif text == "dask":
         address = dask.config.get("scheduler-address", None)
@@ -140,7 +144,7 @@ def no_workers(address: str, wait_s: float) -> ClusterError:
     """Nobody came, or all went."""
     return ClusterError(
         f"The scheduler {address} has had no worker for {wait_s:g} s.",
-        f"Start some: dask worker {address} --nworkers auto --nthreads 1. What is encoded is kept.",
+        f"Start some: dask worker {address} --nworkers 4 --nthreads 1. What is encoded is kept.",
     )
 
 

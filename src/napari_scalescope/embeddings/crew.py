@@ -144,7 +144,9 @@ class Crew:
     def leave(self) -> None:
         """Take back what was asked for. Workers finish the shard they are at, and keep it."""
         futures = [task.future for task in self._tasks.values()]
-        with suppress(Exception):  # the scheduler may be gone, and that is said already
+        if self._client.status != "running":  # the scheduler is gone, and that is said already
+            return
+        with suppress(Exception):  # or it goes now
             self._client.cancel(futures, force=True)
             self._client.run(shards.forget)
 
