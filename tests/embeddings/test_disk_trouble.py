@@ -266,3 +266,27 @@ def test_a_set_that_is_locked_is_not_removed(
     with locks.Locks(stored.path).block(3), pytest.raises(StoreError, match="another process"):
         remove_set(stored.path)
     assert tree(tmp_path) == before
+
+
+def test_a_draft_of_another_process_may_go_while_a_folder_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_scalescope.embeddings import disk
+
+    (tmp_path / "folder").mkdir()
+    for name in ("mine", "theirs.partial"):
+        (tmp_path / "folder" / name).touch()
+    flushed: list[str] = []
+    flush = disk.flush
+
+    def late(path: Path) -> None:
+        if path.suffix == ".partial":
+            path.rename(path.with_suffix(""))
+        flush(path)
+        flushed.append(path.name)
+
+    monkeypatch.setattr(disk, "flush", late)
+    disk.flush_tree(tmp_path / "folder", tmp_path)
+    assert {"mine", "folder"} <= {*flushed}
+    with pytest.raises(FileNotFoundError):
+        flush(tmp_path / "folder" / "none")

@@ -118,7 +118,8 @@ class Arrays:
         """Write all of a block and have it on the disk. Called with the block locked."""
         self.array(name)[self.area(corner)] = content
         flush_tree(self.path / name / "zarr.json", self.path)
-        flush_tree(self.file(name, corner).parent, self.path)
+        # Only its own file: beside it other processes write those of other blocks.
+        flush_tree(self.file(name, corner), self.path)
 
     def read(self, name: str, tiles: IntArray) -> npt.NDArray[np.float16]:
         """What an array holds of tiles (n, 2): (n, …) float16, NaN where there is nothing."""

@@ -39,7 +39,10 @@ def flush(path: Path) -> None:
 def flush_tree(path: Path, top: Path) -> None:
     """`flush` a file or all of a folder, if it is there, and the folders from it up to ``top``."""
     if path.exists():
-        for each in (*path.rglob("*"), path, *takewhile(top.parent.__ne__, path.parents)):
+        for each in path.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # another process' draft, renamed since
+                flush(each)
+        for each in (path, *takewhile(top.parent.__ne__, path.parents)):
             flush(each)
 
 
