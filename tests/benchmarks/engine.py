@@ -210,7 +210,7 @@ def view(path: Path, mpp: float) -> dict[str, float]:
                 session.wait(120)
                 session.tiles_encoded.connect(lambda t=times: t.append(time.perf_counter()))
                 maps: list[float] = []
-                session.map_changed.connect(lambda t=maps: t.append(time.perf_counter()))
+                session.map.changed.connect(lambda t=maps: t.append(time.perf_counter()))
                 side = 5 * TILE_PX * mpp / slide.require_mpp()
                 session.set_view(View(Box.around((w * 0.4, h * 0.4), side, side), mpp))
                 began = time.perf_counter()

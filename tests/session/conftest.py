@@ -35,9 +35,9 @@ def session(
 def said(session: Session) -> list[str]:
     """What the session signals, in order."""
     log: list[str] = []
-    session.map_changed.connect(lambda: log.append("map"))
+    session.map.changed.connect(lambda: log.append("map"))
     session.failed.connect(lambda error: log.append(f"failed: {error}"))
-    session.clusters_changed.connect(lambda: log.append("clusters"))
-    session.projection_changed.connect(lambda: log.append("projection"))
-    session.selection_changed.connect(lambda: log.append("selection"))
+    session.groups.changed.connect(lambda: log.append("clusters"))
+    session.points.changed.connect(lambda: log.append("projection"))
+    session.selection.changed.connect(lambda: log.append("selection"))
     return log

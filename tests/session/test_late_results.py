@@ -13,8 +13,10 @@ import pytest
 from napari_scalescope.embeddings import Store
 from napari_scalescope.errors import UnreachableError
 from napari_scalescope.geometry import Box, TileGrid
-from napari_scalescope.session import Session, View, findings
+from napari_scalescope.session import Session, View
 from napari_scalescope.session import resources as resources_module
+from napari_scalescope.session.findings import groups, points
+from napari_scalescope.session.overlays import attention
 from napari_scalescope.session.resources import Resources
 from napari_scalescope.settings import Settings
 
@@ -104,11 +106,21 @@ def test_sets_are_kept_only_for_what_is_current(tmp_path: Path, encoder: FakeEnc
 
 @pytest.mark.parametrize("change", ["slide", "encoder", "resolution", "close"])
 @pytest.mark.parametrize(
-    ("function", "ask"),
-    [("make_map", "refresh_map"), ("cluster", "find_clusters"), ("project", "find_projection")],
+    ("where", "function", "ask"),
+    [
+        (attention, "attention_map", lambda session: session.map.refresh()),
+        (groups, "cluster", lambda session: session.groups.find()),
+        (points, "project", lambda session: session.points.find()),
+    ],
+    ids=["map", "clusters", "projection"],
 )
 def test_what_was_computed_for_another_scene_is_dropped(
-    encoded: Session, monkeypatch: pytest.MonkeyPatch, function: str, ask: str, change: str
+    encoded: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    where: Any,
+    function: str,
+    ask: Callable[[Session], None],
+    change: str,
 ) -> None:
     changes: dict[str, Callable[[], Any]] = {
         "slide": lambda: encoded.set_slide(other_slide()),
@@ -116,47 +128,47 @@ def test_what_was_computed_for_another_scene_is_dropped(
         "resolution": lambda: encoded.set_slide_mpp(0.4),
         "close": encoded.close,
     }
-    gate = Gate(getattr(findings, function))
-    encoded._findings.forget()
-    monkeypatch.setattr(findings, function, gate)
-    getattr(encoded, ask)()
+    gate = Gate(getattr(where, function))
+    encoded._forget()
+    monkeypatch.setattr(where, function, gate)
+    ask(encoded)
     gate.meanwhile(changes[change])
     for worker in (encoded._maps, encoded._analysis):
         assert worker.wait(30)
         worker.close()
-    assert encoded.map is None
-    assert encoded.clusters is None
-    assert encoded.projection is None
+    assert encoded.map.found is None
+    assert encoded.groups.found is None
+    assert encoded.points.found is None
 
 
 def test_clusters_of_another_encoder_on_the_same_grid_are_not_shown(encoded: Session) -> None:
-    encoded.set_look(overlay="clusters")
+    encoded.show("clusters")
     assert encoded.wait(30)
-    assert encoded.clusters is not None
-    emb = encoded.clusters.emb
+    assert encoded.groups.found is not None
+    emb = encoded.groups.found.emb
     provenance = {**emb.provenance, "scalescope": {**emb.provenance["scalescope"], "key": "?"}}
     object.__setattr__(emb, "provenance", provenance)
-    encoded.refresh_map()
+    encoded.map.refresh()
     assert encoded.wait(30)
-    assert encoded.map is None
+    assert encoded.map.found is None
 
 
 def test_clusters_are_found_again_when_more_is_encoded(encoded: Session) -> None:
-    encoded.set_look(overlay="clusters")
+    encoded.show("clusters")
     assert encoded.wait(30)
-    assert encoded.clusters is not None
-    first = encoded.clusters
-    encoded.set_look(overlay="attention")
+    assert encoded.groups.found is not None
+    first = encoded.groups.found
+    encoded.show("attention")
     encoded.set_view(View(Box(1500, 1200, 400, 400), 0.5))
     encoded.encode_view()
     assert encoded.wait(30)
-    encoded.set_look(overlay="clusters")
+    encoded.show("clusters")
     assert encoded.wait(30)
-    assert len(encoded.clusters.labels) == len(encoded.embeddings() or ()) > len(first.labels)
-    second = encoded.clusters
-    encoded.find_clusters()
+    assert len(encoded.groups.found.labels) == len(encoded.embeddings() or ()) > len(first.labels)
+    second = encoded.groups.found
+    encoded.groups.find()
     assert encoded.wait(30)
-    assert encoded.clusters is second  # nothing was added
+    assert encoded.groups.found is second  # nothing was added
 
 
 @pytest.mark.parametrize("how", ["stop", "live off"])

@@ -74,18 +74,18 @@ def test_a_text_becomes_a_map(which: str, request: pytest.FixtureRequest) -> Non
     session.ask_text("  lymphocytes \n")
     assert session.wait(60)
     assert log == []
-    assert session.words == "lymphocytes"
-    assert session.query is None
+    assert session.question.text == "lymphocytes"
+    assert session.question.place is None
     assert session.look.overlay == "similarity"
-    assert session.map is not None
-    assert session.map.name == "“lymphocytes”"
+    assert session.map.found is not None
+    assert session.map.found.name == "“lymphocytes”"
     emb, encoder = session.embeddings(), session.encoder
     assert emb is not None
     assert isinstance(encoder, Encoder)
     vector = encoder.text.vectors(["lymphocytes"])[0]
     # What is shown is the cosine after the projection, where the encoder has one.
     expected = encoder.text.images(emb.vectors) @ vector
-    shown = session.map.values[emb.tiles[:, 0], emb.tiles[:, 1]]
+    shown = session.map.found.values[emb.tiles[:, 0], emb.tiles[:, 1]]
     np.testing.assert_allclose(shown, expected, atol=1e-6)
     if which == "conch":
         plain = emb.vectors.astype(np.float32)
@@ -97,19 +97,19 @@ def test_a_place_and_a_text_take_turns(clip: Session) -> None:
     clip.ask_text("fat")
     assert clip.wait(60)
     clip.ask(700, 600)
-    assert clip.words == ""
+    assert clip.question.text == ""
     assert clip.wait(60)
-    assert clip.map is not None
-    assert clip.map.name == "Similarity"
+    assert clip.map.found is not None
+    assert clip.map.found.name == "Similarity"
     clip.ask_text("mucin")
-    assert clip.query is None
+    assert clip.question.place is None
     assert clip.wait(60)
-    assert clip.map.name == "“mucin”"
-    clip.set_look(overlay="attention")
+    assert clip.map.found.name == "“mucin”"
+    clip.show("attention")
     assert clip.wait(60)
-    assert clip.map.name.startswith("Attention")
+    assert clip.map.found.name.startswith("Attention")
     clip.ask_text("   ")
-    assert clip.words == "mucin"
+    assert clip.question.text == "mucin"
 
 
 def test_a_text_that_is_read_too_late_is_not_answered(
@@ -129,8 +129,8 @@ def test_a_text_that_is_read_too_late_is_not_answered(
     clip.ask(700, 600)
     go.set()
     assert clip.wait(60)
-    assert clip.map is not None
-    assert clip.map.name == "Similarity"
+    assert clip.map.found is not None
+    assert clip.map.found.name == "Similarity"
 
 
 def test_another_encoder_reads_the_text_anew(clip: Session) -> None:
@@ -138,12 +138,12 @@ def test_another_encoder_reads_the_text_anew(clip: Session) -> None:
     assert clip.wait(60)
     before, weights = clip.encoder, clip._resources._weights
     clip.choose_encoder("pathgen-clip", weights)
-    assert clip.map is None
+    assert clip.map.found is None
     clip.encode_view()
     assert clip.wait(60)
     assert clip.encoder is not before
-    assert clip.map is not None
-    assert clip.map.name == "“fat”"
+    assert clip.map.found is not None
+    assert clip.map.found.name == "“fat”"
 
 
 def test_an_encoder_that_reads_nothing_says_so(clip: Session) -> None:
@@ -151,7 +151,7 @@ def test_an_encoder_that_reads_nothing_says_so(clip: Session) -> None:
     clip._resources.entry = clip.entry.model_copy(update={"text": None})
     clip.ask_text("fat")
     assert clip.wait(60)
-    assert clip.words == ""
+    assert clip.question.text == ""
     assert clip.look.overlay != "similarity"
     assert len(log) == 1
     assert "reads no texts" in log[0]
@@ -163,5 +163,5 @@ def test_a_vocabulary_that_is_missing_is_told(conch: Session, tmp_path: Path) ->
     conch.ask_text("fat")
     assert conch.wait(60)
     assert any("conch_byte_level_bpe_uncased.json" in text for text in log)
-    assert conch.map is None
+    assert conch.map.found is None
     assert not conch.status.busy

@@ -15,6 +15,7 @@ from napari_scalescope.geometry import Box
 from napari_scalescope.regions import Region, Regions
 from napari_scalescope.session import Session, View
 from napari_scalescope.session import resources as resources_module
+from napari_scalescope.session.overlays import AttentionOverlay
 from napari_scalescope.settings import Settings
 
 from ..embeddings.fake import FAKE, FakeEncoder
@@ -37,9 +38,9 @@ def test_live_encodes_what_comes_into_view(session: Session, encoder: FakeEncode
     inside = emb.grid.tiles_in(VIEW.box)
     assert (emb.index_of(inside) >= 0).all()
     assert session.status.text == "Ready"
-    assert session.map is not None
-    assert session.map.name.startswith("Attention")
-    covered = session.map.placement.box(session.map.values.shape)
+    assert session.map.found is not None
+    assert session.map.found.name.startswith("Attention")
+    covered = session.map.found.placement.box(session.map.found.values.shape)
     assert covered.x <= 600
     assert covered.x1 >= 1300
 
@@ -48,7 +49,7 @@ def test_nothing_is_encoded_unasked(session: Session, encoder: FakeEncoder) -> N
     session.set_view(VIEW)
     assert session.wait(10)
     assert encoder.encoded == 0
-    assert session.map is None
+    assert session.map.found is None
     session.encode_view()
     assert session.wait(10)
     assert encoder.encoded > 0
@@ -62,23 +63,23 @@ def test_coming_back_costs_nothing(session: Session, encoder: FakeEncoder) -> No
     assert more > count
     look(session)
     assert encoder.encoded == more
-    assert session.map is not None
+    assert session.map.found is not None
 
 
 def test_tomorrow_it_is_read_from_disk(
     session: Session, encoder: FakeEncoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look(session)
-    count, shown = encoder.encoded, session.map
+    count, shown = encoder.encoded, session.map.found
     session.close()
     with Session(Settings(store_folder=tmp_path / "store")) as tomorrow:
         tomorrow._resources.choose_encoder(FAKE, None)
         tomorrow.set_slide(coloured_slide(2600, 2000))
         look(tomorrow)
         assert encoder.encoded == count
-        assert tomorrow.map is not None
+        assert tomorrow.map.found is not None
         assert shown is not None
-        np.testing.assert_array_equal(tomorrow.map.values, shown.values)
+        np.testing.assert_array_equal(tomorrow.map.found.values, shown.values)
 
 
 def test_scale_follows_the_zoom_or_is_fixed(session: Session) -> None:
@@ -104,14 +105,14 @@ def test_a_click_asks_and_the_answer_is_a_map(session: Session, said: list[str])
     session.ask(900, 800)
     assert session.wait(10)
     assert session.look.overlay == "similarity"
-    assert session.map is not None
-    assert session.map.at(900, 800) == pytest.approx(1.0, abs=1e-2)
+    assert session.map.found is not None
+    assert session.map.found.at(900, 800) == pytest.approx(1.0, abs=1e-2)
     # The right half of the slide was painted otherwise.
-    other = session.map.at(1340, 800)
+    other = session.map.found.at(1340, 800)
     assert other is None or other < 0.999
-    session.set_look(tokens=False)
+    session.show("similarity", tokens=False)
     assert session.wait(10)
-    assert session.map.values.shape == session.embeddings().grid.shape
+    assert session.map.found.values.shape == session.embeddings().grid.shape
 
 
 def test_a_click_on_what_is_not_encoded_encodes_it(session: Session, encoder: FakeEncoder) -> None:
@@ -119,7 +120,7 @@ def test_a_click_on_what_is_not_encoded_encodes_it(session: Session, encoder: Fa
     session.ask(900, 800)
     assert session.wait(30)
     assert encoder.encoded > 0
-    assert session.map is not None
+    assert session.map.found is not None
 
 
 @pytest.mark.parametrize(
@@ -128,32 +129,32 @@ def test_a_click_on_what_is_not_encoded_encodes_it(session: Session, encoder: Fa
 )
 def test_overlays(session: Session, overlay: str, kind: str) -> None:
     look(session)
-    session.set_look(overlay=overlay)
+    session.show(overlay)
     assert session.wait(30)
-    assert session.map is not None
-    assert session.map.kind == kind
+    assert session.map.found is not None
+    assert session.map.found.kind == kind
 
 
 def test_maps_show_tissue_only(session: Session) -> None:
     look(session, View(Box(0, 0, 1200, 1000), 0.5))
-    assert session.map is not None
-    assert session.map.legend.endswith("Tissue only.")
-    assert session.map.at(40, 40) is None  # glass
-    assert session.map.at(800, 700) is not None
+    assert session.map.found is not None
+    assert session.map.found.legend.endswith("Tissue only.")
+    assert session.map.found.at(40, 40) is None  # glass
+    assert session.map.found.at(800, 700) is not None
 
 
 def test_clusters_follow_what_is_encoded(session: Session, said: list[str]) -> None:
     look(session)
-    session.set_look(overlay="clusters", clusters=2)
+    session.show("clusters", k=2)
     assert session.wait(30)
-    assert session.clusters is not None
-    assert session.clusters.k == 2
-    first = len(session.clusters.labels)
+    assert session.groups.found is not None
+    assert session.groups.found.k == 2
+    first = len(session.groups.found.labels)
     session.encode_slide()
     assert session.wait(60)
-    assert len(session.clusters.labels) > first
-    assert session.map is not None
-    left, right = session.map.at(800, 1000), session.map.at(1900, 1000)
+    assert len(session.groups.found.labels) > first
+    assert session.map.found is not None
+    left, right = session.map.found.at(800, 1000), session.map.found.at(1900, 1000)
     assert left is not None
     assert right is not None
     assert left != right
@@ -190,14 +191,14 @@ def test_projection_is_pca_then_umap(session: Session, said: list[str]) -> None:
     session.encode_slide()
     assert session.wait(60)
     said.clear()
-    session.find_projection()
+    session.points.find()
     assert session.wait(120)
     assert said.count("projection") == 2
-    assert session.projection is not None
-    assert session.projection.method == "umap"
-    assert len(session.projection.xy) == len(session.projection.emb)
+    assert session.points.found is not None
+    assert session.points.found.method == "umap"
+    assert len(session.points.found.xy) == len(session.points.found.emb)
     said.clear()
-    session.find_projection()
+    session.points.find()
     assert session.wait(30)
     assert said == []  # nothing was added
 
@@ -206,18 +207,18 @@ def test_selection(session: Session, said: list[str]) -> None:
     look(session)
     said.clear()
     session.select_region(shapely.box(600, 500, 900, 800))
-    assert session.selection is not None
-    assert session.selection.mpp == 0.5
-    centres = session.embeddings().grid.centres(session.selection.tiles)
+    assert session.selection.found is not None
+    assert session.selection.found.mpp == 0.5
+    centres = session.embeddings().grid.centres(session.selection.found.tiles)
     assert ((centres > (600, 500)) & (centres < (900, 800))).all()
-    session.select([])
-    assert len(session.selection) == 0
+    session.selection.choose([], 0.5)
+    assert len(session.selection.found) == 0
     assert said.count("selection") == 2
 
 
 def test_export(session: Session, tmp_path: Path) -> None:
     look(session)
-    session.find_clusters(2)
+    session.show("clusters", k=2)
     assert session.wait(30)
     session.annotations.set(Regions([Region(shapely.box(0, 0, 9, 9), "mine")]))
     for what, classes in (
@@ -233,15 +234,15 @@ def test_export(session: Session, tmp_path: Path) -> None:
 def test_another_slide_forgets_what_was_found(session: Session) -> None:
     look(session)
     session.ask(900, 800)
-    session.find_clusters()
-    session.select([[1, 1]])
+    session.groups.find()
+    session.selection.choose([[1, 1]], 0.5)
     assert session.wait(30)
     session.set_slide(coloured_slide(1500, 1200))
     assert session.wait(30)
-    assert session.query is None
-    assert session.map is None
-    assert session.clusters is None
-    assert session.selection is None
+    assert session.question.place is None
+    assert session.map.found is None
+    assert session.groups.found is None
+    assert session.selection.found is None
     assert session.embeddings() is None
 
 
@@ -257,19 +258,19 @@ def test_another_encoder_keeps_the_question(
     session.choose_encoder("uni")
     assert session.wait(30)
     assert other.encoded > 0
-    assert session.query == (900, 800)
-    assert session.map is not None
+    assert session.question.place == (900, 800)
+    assert session.map.found is not None
 
 
 def test_heads_and_blocks_of_another_encoder_are_let_go(session: Session) -> None:
-    session.set_look(head=2)
-    session.set_look(attention="rollout")
-    assert session.look.head is None  # rollout is the mean of all
-    session.set_look(attention=-2)
-    session.set_look(head=2)
-    assert (session.look.head, session.look.attention) == (2, -2)
+    session.show("attention", head=2)
+    session.show("attention", made_of="rollout")
+    assert session.look.attention.head is None  # rollout is the mean of all
+    session.show("attention", made_of=-2)
+    session.show("attention", head=2)
+    assert session.look.attention == AttentionOverlay(head=2, made_of=-2)
     session.choose_encoder("uni")
-    assert (session.look.head, session.look.attention) == (None, None)
+    assert session.look.attention == AttentionOverlay()
 
 
 def test_attention_of_another_block_is_encoded_and_shown(tmp_path: Path) -> None:
@@ -277,20 +278,20 @@ def test_attention_of_another_block_is_encoded_and_shown(tmp_path: Path) -> None
         session.set_slide(coloured_slide(900, 700))
         session.choose_encoder("untrained")
         look(session, View(Box(0, 0, 600, 500), 0.5))
-        usual, vectors = session.map, session.embeddings()
+        usual, vectors = session.map.found, session.embeddings()
         assert usual is not None
         assert vectors is not None
-        session.set_look(attention="rollout")
+        session.show("attention", made_of="rollout")
         look(session, View(Box(0, 0, 600, 500), 0.5))
-        assert session.map is not None
-        assert session.map.name == "Attention (rollout)"
-        assert session.map.values.shape == usual.values.shape
+        assert session.map.found is not None
+        assert session.map.found.name == "Attention (rollout)"
+        assert session.map.found.values.shape == usual.values.shape
         assert session.embeddings().key == vectors.key  # everything else stays with the usual set
-        session.set_look(attention=None)
+        session.show("attention", made_of=None)
         assert session.wait(30)
-        np.testing.assert_array_equal(session.map.values, usual.values)
+        np.testing.assert_array_equal(session.map.found.values, usual.values)
         with pytest.raises(EncoderError, match="12 blocks"):
-            session.set_look(attention=-13)
+            session.show("attention", made_of=-13)
 
 
 def test_tiles_of_another_size(tmp_path: Path) -> None:

@@ -28,6 +28,19 @@ def encoder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeEncoder:
 
 
 @pytest.fixture
+def shown(qtbot: Any) -> Callable[[Any], Any]:
+    """Shows a widget as wide as a dock."""
+
+    def show(widget: Any) -> Any:
+        qtbot.addWidget(widget)
+        widget.resize(320, 400)
+        widget.show()
+        return widget
+
+    return show
+
+
+@pytest.fixture
 def viewer() -> Any:
     """A viewer without a window."""
     from napari.components import ViewerModel

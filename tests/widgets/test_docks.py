@@ -92,7 +92,7 @@ def test_encode_slide_and_stop(explorer: Explorer, hub: Any, settle: Settle) -> 
 
 def test_choosing_an_overlay(explorer: Explorer, hub: Any, settle: Settle) -> None:
     open_slide(hub, settle)
-    explorer.overlay.look_changed.emit({"overlay": "clusters", "clusters": 3})
+    explorer.overlay.overlay_chosen.emit("clusters", {"k": 3})
     settle(hub)
     assert hub.layers.map_layer.name == "Clusters"
     explorer.overlay.opacity_changed.emit(0.9)
@@ -141,8 +141,8 @@ def test_what_is_written_is_looked_for_and_letters_are_no_keys(
 ) -> None:
     asked: list[str] = []
     hub.session.ask_text = asked.append  # would load an encoder that reads
-    explorer.overlay.text_asked.disconnect()
-    explorer.overlay.text_asked.connect(hub.session.ask_text)
+    explorer.overlay.look_for.asked.disconnect()
+    explorer.overlay.look_for.asked.connect(hub.session.ask_text)
     line = explorer.overlay.findChild(QLineEdit)
     assert line.isHidden()
     entry = catalogue()["plip"]
@@ -174,8 +174,8 @@ def test_regions_are_exported_and_select_tiles(
     layer.mode = "pan_zoom"
     layer.add_polygons(np.array([[520, 620], [520, 900], [800, 900], [800, 620]], float))
     explorer.regions.select_requested.emit()
-    assert len(hub.session.selection) > 3
-    assert f"{len(hub.session.selection)} tiles selected" in texts(explorer.regions)
+    assert len(hub.session.selection.found) > 3
+    assert f"{len(hub.session.selection.found)} tiles selected" in texts(explorer.regions)
     explorer.regions.export_requested.emit(tmp_path / "a.geojson")
     assert "1 region written to a.geojson" in texts(explorer.regions)
     assert read_regions(tmp_path / "a.geojson")[0].geometry.bounds == (620, 520, 900, 800)
@@ -196,7 +196,7 @@ def test_embedding_map_shows_encoded_tiles(
 ) -> None:
     scatter = embedding_map.scatter
     open_slide(hub, settle)
-    emb = hub.session.projection.emb
+    emb = hub.session.points.found.emb
     assert len(scatter.selection) == len(emb) == len(hub.session.embeddings())
     assert "Fake · 0.5 µm/px" in scatter.title
 
@@ -205,7 +205,7 @@ def test_a_lasso_glows_on_the_slide_and_back(
     embedding_map: EmbeddingMap, hub: Any, settle: Settle
 ) -> None:
     open_slide(hub, settle)
-    projection = hub.session.projection
+    projection = hub.session.points.found
     middle = float(np.median(projection.xy[:, 0]))
     low, high = projection.xy.min(0) - 1, projection.xy.max(0) + 1
     embedding_map.scatter.select_polygon(
@@ -213,17 +213,17 @@ def test_a_lasso_glows_on_the_slide_and_back(
     )
     settle(hub)
     inside = projection.xy[:, 0] < middle
-    chosen = {tuple(t) for t in hub.session.selection.tiles.tolist()}
+    chosen = {tuple(t) for t in hub.session.selection.found.tiles.tolist()}
     assert chosen == {tuple(t) for t in projection.emb.tiles[inside].tolist()}
     # and from the slide to the map
-    hub.session.select(projection.emb.tiles[:2])
+    hub.session.selection.choose(projection.emb.tiles[:2], projection.emb.grid.mpp)
     settle(hub)
     assert embedding_map.scatter.selection.nonzero()[0].tolist() == [0, 1]
 
 
 def test_double_click_flies_there(embedding_map: EmbeddingMap, hub: Any, settle: Settle) -> None:
     open_slide(hub, settle)
-    emb = hub.session.projection.emb
+    emb = hub.session.points.found.emb
     embedding_map.scatter.point_activated.emit(7)
     view = hub.viewport.view()
     assert view.box.centre == pytest.approx(tuple(emb.centres[7]), abs=1)
@@ -244,14 +244,14 @@ def test_colours_follow_clusters_and_similarity(
     embedding_map: EmbeddingMap, hub: Any, settle: Settle
 ) -> None:
     open_slide(hub, settle)
-    hub.session.find_clusters(3)
+    hub.session.show("clusters", k=3)
     settle(hub)
     assert embedding_map._colour.currentData() == "clusters"
     labels = embedding_map._labels()
     assert set(labels.tolist()) == {1, 2, 3}
     embedding_map.scatter.legend_clicked.emit(1)
     settle(hub)
-    assert len(hub.session.selection) == (labels == 2).sum()
+    assert len(hub.session.selection.found) == (labels == 2).sum()
     hub.session.ask(900, 800)
     settle(hub)
     assert embedding_map._colour.currentData() == "similarity"

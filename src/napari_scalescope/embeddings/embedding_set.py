@@ -98,6 +98,10 @@ class EmbeddingSet:
         """A hash of everything that would change a vector, "" where that is not known."""
         return str(self.provenance.get("scalescope", {}).get("key", ""))
 
+    def same_tiles(self, other: EmbeddingSet) -> bool:
+        """Whether another set of the same `key` has just these tiles; they are only ever added."""
+        return self.key == other.key and len(self) == len(other)
+
     @property
     def dim(self) -> int:
         """Length of a vector."""

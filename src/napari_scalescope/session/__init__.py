@@ -1,15 +1,17 @@
 """The state of one viewer, without a viewer."""
 
+from .findings import Projection, Question, Selection
+from .look import OVERLAYS, Look
 from .session import Session
-from .state import FOLLOW, OVERLAYS, Look, Overlay, Projection, Scale, Selection, Status, View
+from .state import FOLLOW, Scale, Status, View
 from .trust import Remark, trust
 
 __all__ = [
     "FOLLOW",
     "OVERLAYS",
     "Look",
-    "Overlay",
     "Projection",
+    "Question",
     "Remark",
     "Scale",
     "Selection",

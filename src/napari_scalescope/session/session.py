@@ -6,10 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 from psygnal import Signal
 
-from ..analysis import Clusters, TileMap
 from ..embeddings import EmbeddingSet, Progress, StoredSet
 from ..embeddings.engine import Engine, Job
 from ..encoders import DEFAULT_ENCODER, Encoder, Entry, find_entry
@@ -19,15 +17,16 @@ from ..slides.remembered import remember
 from ..worker import NewestOnly
 from .annotations import Annotations
 from .downloads import Downloads
-from .findings import Findings
+from .findings import Finding, Groups, OverlayMap, Points, Question, Questions, Selected
 from .jobs import slide_job, view_job
-from .overlays import needs
+from .look import Look
 from .precision import PrecisionCheck
-from .reading import Reader
+from .reading import Reader, TextQuery
 from .reports import Reports
 from .resources import Resources
 from .scales import shown_mpp, wanted_mpps
-from .state import FOLLOW, Look, Projection, Scale, Selection, Status, View
+from .scene import Scene
+from .state import FOLLOW, Scale, Status, View
 
 
 class Session:
@@ -41,6 +40,21 @@ class Session:
     Parameters
     ----------
     settings : Settings, optional
+
+    Attributes
+    ----------
+    map : OverlayMap
+        What lies over the slide.
+    groups : Groups
+        Clusters of the tiles.
+    points : Points
+        The tiles in the plane.
+    questions : Questions
+        What was asked about.
+    selection : Selected
+        Tiles that were chosen.
+    annotations : Annotations
+    downloads : Downloads
     """
 
     slide_changed = Signal()
@@ -56,8 +70,6 @@ class Session:
         self.view: View | None = None
         self.look = Look()
         self.live = False
-        self.annotations = Annotations(lambda: self.clusters)
-        self._projecting = False
         self._engine = Engine()
         self._reports = reports = Reports(self._engine, lambda: self.live, self._doubts)
         self.status_changed = reports.changed
@@ -72,18 +84,20 @@ class Session:
         self.downloads = Downloads()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
-        self._findings = found = Findings(self, self._maps, self._analysis)
+        self.map = OverlayMap(self._scene, lambda: self.look, self._maps)
+        self.groups = Groups(
+            self.embeddings, lambda: self.look.clusters, self._analysis, self.map.refresh
+        )
+        self.points = Points(self.embeddings, self._analysis)
+        self.questions = Questions()
+        self.selection = Selected()
+        self.annotations = Annotations(lambda: self.groups.found)
         self._precision = PrecisionCheck(
             self._analysis, self.settings.encoder_folder, self.encoder_changed.emit
         )
-        self._reader = Reader(self._resources, reports.wait_for, found.answer, self.failed.emit)
+        self._reader = Reader(self._resources, reports.wait_for, self._on_read, self.failed.emit)
         # Each may ask for those after it, and never the other way round.
         self._workers = (self._engine, self._reader, self._analysis, self._maps)
-        self.query_changed = found.query_changed
-        self.selection_changed = found.selection_changed
-        self.map_changed = found.map_changed
-        self.clusters_changed = found.clusters_changed
-        self.projection_changed = found.projection_changed
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
 
@@ -153,13 +167,15 @@ class Session:
         self._engine.stop()
         self._resources.choose_encoder(entry, Path(weights) if weights is not None else None)
         # Its blocks and heads are others.
-        if (self.look.head, self.look.attention) != (None, None):
-            self.look = replace(self.look, head=None, attention=None)
+        attention = replace(self.look.attention, head=None, made_of=None)
+        if attention != self.look.attention:
+            self.look = replace(self.look, attention=attention)
             self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
-        if self.words and entry.text is not None and self.look.overlay == "similarity":
-            self._reader.read(self.words)
+        words = self.question.text
+        if words and entry.text is not None and self.look.overlay == "similarity":
+            self._reader.read(words)
         self._view_if_live()
 
     @property
@@ -189,9 +205,9 @@ class Session:
         self.scale = scale
         if scale != FOLLOW:
             self.scale = self.mpps
-        self._findings.forget(keep_query=True)
+        self._forget()
         self.view_changed.emit()
-        self.refresh_map()
+        self.map.refresh()
         self._view_if_live()
 
     @property
@@ -214,9 +230,9 @@ class Session:
         before = self.mpp
         self.view = view
         if self.mpp != before:
-            self._findings.forget(keep_query=True)
+            self._forget()
         self.view_changed.emit()
-        self.refresh_map()
+        self.map.refresh()
         self._view_if_live()
 
     def set_live(self, live: bool) -> None:
@@ -235,7 +251,7 @@ class Session:
     def encode_view(self) -> None:
         """Encode what is in view now."""
         if self.slide is not None and self.view is not None:
-            box, need, source = self.view.box, needs(self.look), self.look.source
+            box, need, source = self.view.box, self.look.shown.parts, self.look.shown.source
             self._engine.view(view_job(self._resources, self.slide, self.mpps, box, need, source))
 
     def encode_slide(self) -> None:
@@ -263,11 +279,6 @@ class Session:
         stored = self._resources.set_at(mpp or self.mpp)
         return None if stored is None else stored.embeddings()
 
-    def mapped(self) -> EmbeddingSet | None:
-        """What the map is made of: `embeddings`, or those with the attention that is shown."""
-        stored = self._resources.set_at(self.mpp, self.look.source)
-        return None if stored is None else stored.embeddings()
-
     @property
     def tissue(self) -> TissueMask | None:
         """Where the slide's tissue is, None until that was needed."""
@@ -275,54 +286,39 @@ class Session:
 
     # --- showing ---
 
-    def set_look(self, **changes: Any) -> None:
-        """Change fields of `look`: ``overlay``, ``tokens``, ``head``, ``clusters``, …
+    def show(self, overlay: str, **options: Any) -> None:
+        """Show an overlay, with some of its options changed: ``show("clusters", k=5)``.
 
         Raises
         ------
+        ValueError, TypeError
+            If there is no such overlay or option.
         EncoderError
             If the encoder has no attention of that kind.
         """
-        look = replace(self.look, **changes)
+        look = self.look.showing(overlay, **options)
         if look == self.look:
             return
-        if look.source != self.look.source:
+        if look.attention.made_of != self.look.attention.made_of:
             if self.encoder is not None:
-                self.encoder.looking(look.source)
-            look = replace(look, head=None)
+                self.encoder.looking(look.attention.made_of)
+            look = replace(look, attention=replace(look.attention, head=None))
         self.look = look
         self.look_changed.emit()
-        if look.overlay == "clusters":
-            self.find_clusters()
-        self.refresh_map()
+        if overlay == "clusters":
+            self.groups.find()
+        self.map.refresh()
         self._view_if_live()
 
     @property
-    def map(self) -> TileMap | None:
-        """The overlay, None while there is nothing to show."""
-        return self._findings.map
-
-    def refresh_map(self) -> None:
-        """Compute the overlay for the present state, in the background."""
-        self._findings.refresh_map()
-
-    @property
-    def query(self) -> tuple[float, float] | None:
-        """The place that was asked about, level-0 pixels."""
-        return self._findings.query
+    def question(self) -> Question:
+        """What was asked about last; an empty one where nothing was."""
+        return self.questions.found or Question()
 
     def ask(self, x: float, y: float) -> None:
         """What looks like this place (level-0 pixels)? Shows the similarity map."""
-        self._findings.ask(x, y)
-        if self.look.overlay != "similarity":
-            self.set_look(overlay="similarity")
-        self.refresh_map()
-        self.encode_view()  # at least the place itself has to be encoded
-
-    @property
-    def words(self) -> str:
-        """The text that was asked about, empty where a place was, or nothing."""
-        return self._findings.words
+        self.questions.ask(Question((float(x), float(y))))
+        self._answer()
 
     def ask_text(self, text: str) -> None:
         """What looks like this text says ("lymphocytes")? Shows the similarity map.
@@ -331,23 +327,17 @@ class Session:
         is, anything else is worded in several ways (`encoders.text.TEMPLATES`).
         """
         text = " ".join(text.split())
-        if not text or not self._reader.able():
-            return
-        self._findings.ask_text(text)
-        if self.look.overlay != "similarity":
-            self.set_look(overlay="similarity")
-        self._reader.read(text)
-        self.refresh_map()
-        self.encode_view()  # there has to be something to compare it with
+        if text and self._reader.able():
+            self.questions.ask(Question(text=text))
+            self._reader.read(text)
+            self._answer()
 
-    @property
-    def selection(self) -> Selection | None:
-        """The selected tiles."""
-        return self._findings.selection
-
-    def select(self, tiles: npt.ArrayLike, mpp: float | None = None) -> None:
-        """Select tiles (n, 2) of the grid that is shown; an empty list selects nothing."""
-        self._findings.select(tiles, mpp)
+    def _answer(self) -> None:
+        if self.look.overlay == "similarity":
+            self.map.refresh()
+        else:
+            self.show("similarity")
+        self.encode_view()  # at least the place itself has to be encoded
 
     def select_region(self, region: Any) -> None:
         """Select the encoded tiles whose centre lies in a shapely geometry (level-0 pixels)."""
@@ -355,34 +345,8 @@ class Session:
 
         emb = self.embeddings()
         if emb is not None:
-            self.select(emb.tiles[shapely.contains_xy(region, *emb.centres.T)])
-
-    @property
-    def clusters(self) -> Clusters | None:
-        """The groups of tiles that were found."""
-        return self._findings.clusters
-
-    def find_clusters(self, k: int | None = None) -> None:
-        """Cluster the encoded tiles, in the background, unless nothing is new."""
-        if k is not None and k != self.look.clusters:
-            self.look = replace(self.look, clusters=k)
-            self.look_changed.emit()
-        self._findings.find_clusters()
-
-    @property
-    def projection(self) -> Projection | None:
-        """The tiles as points in the plane."""
-        return self._findings.projection
-
-    def find_projection(self) -> None:
-        """Project the encoded tiles to the plane, in the background: PCA at once, then UMAP."""
-        self._findings.find_projection()
-
-    def set_projecting(self, projecting: bool) -> None:
-        """Project again whenever encoding comes to rest, because somebody looks at it."""
-        self._projecting = projecting
-        if projecting:
-            self.find_projection()
+            inside = shapely.contains_xy(region, *emb.centres.T)
+            self.selection.choose(emb.tiles[inside], emb.grid.mpp)
 
     # --- end ---
 
@@ -390,7 +354,8 @@ class Session:
         """Stop the threads and put everything encoded in its final place."""
         self.downloads.stop()
         self._engine.close()
-        self._findings.close()
+        for finding in (*self._about_scene, self.questions):
+            finding.close()
         self._reader.close()
         self._analysis.close()
         self._maps.close()
@@ -408,7 +373,38 @@ class Session:
     def _start_afresh(self, *, keep_query: bool = False) -> None:
         """Let go of everything about another slide, resolution or encoder."""
         self._analysis.submit("close", self._close_retired)
-        self._findings.forget(keep_query=keep_query)
+        if not keep_query:
+            self.questions.forget()
+        self._forget()
+
+    @property
+    def _about_scene(self) -> tuple[Finding[Any], ...]:
+        return (self.selection, self.groups, self.points, self.map)
+
+    def _forget(self) -> None:
+        """What was found out is about something that is not looked at any more."""
+        for finding in self._about_scene:
+            finding.forget()
+
+    def _scene(self) -> Scene | None:
+        """What there is to paint from, None while nothing is encoded."""
+        slide, view, source = self.slide, self.view, self.look.shown.source
+        stored = self._resources.set_at(self.mpp, source)
+        if slide is None or stored is None:
+            return None
+        others = {m: emb for m in self.mpps if (emb := self.embeddings(m)) is not None}
+        encoder, read = self.encoder, self.questions.read
+        return Scene(
+            slide=slide,
+            box=slide.box if view is None else view.box,
+            emb=stored.embeddings(),
+            others=others,
+            encoder=encoder,
+            tissue=self.tissue,
+            question=self.questions.found,
+            read=read if read is not None and read.encoder is encoder else None,
+            clusters=self.groups.found,
+        )
 
     def _close_retired(self) -> None:
         for error in self._resources.close_retired():
@@ -421,20 +417,24 @@ class Session:
     def _doubts(self) -> tuple[str, ...]:
         return tuple(self.tissue.warnings) if self.tissue is not None else ()
 
-    # --- from the engine's thread ---
+    # --- from other threads ---
+
+    def _on_read(self, read: TextQuery) -> None:
+        self.questions.answer(read)
+        self.map.refresh()
 
     def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()
-        shown = stored is self._resources.set_at(self.mpp, self.look.source)
+        shown = stored is self._resources.set_at(self.mpp, self.look.shown.source)
         if self.look.overlay != "clusters" and shown:
-            self.refresh_map()
+            self.map.refresh()
 
     def _on_finished(self, _job: Job) -> None:
-        self.refresh_map()
+        self.map.refresh()
         if self.look.overlay == "clusters":
-            self.find_clusters()
-        if self._projecting:
-            self.find_projection()
+            self.groups.find()
+        if self.points.followed:
+            self.points.find()
         slide, encoder, emb = self.slide, self.encoder, self.embeddings()
         if slide is not None and encoder is not None and emb is not None:
             self._precision.check(slide, encoder, emb)

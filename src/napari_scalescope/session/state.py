@@ -6,20 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
-from ..embeddings import EmbeddingSet, Progress
-from ..encoders import AttentionSource
-from ..geometry import Box, IntArray
-
-Overlay = Literal["attention", "similarity", "pca", "clusters"]
-OVERLAYS: dict[Overlay, str] = {
-    "attention": "Attention",
-    "similarity": "Similarity",
-    "pca": "PCA colours",
-    "clusters": "Clusters",
-}
+from ..embeddings import Progress
+from ..geometry import Box
 
 #: Encode at whatever scale the screen shows.
 FOLLOW: Literal["follow"] = "follow"
@@ -40,70 +28,6 @@ class View:
 
     box: Box
     mpp: float
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the encoder's output is to be shown.
-
-    Parameters
-    ----------
-    overlay : "attention", "similarity", "pca" or "clusters"
-    tokens : bool
-        At the resolution of patch tokens rather than of tiles, where the overlay can be.
-    head : int or None
-        Which attention head, None for the mean of all.
-    clusters : int
-        Into how many groups tiles are clustered.
-    attention : int, "rollout", "feature norm" or None
-        What the attention map is made of (`Encoder.looking`), None for what the catalogue says.
-    """
-
-    overlay: Overlay = "attention"
-    tokens: bool = True
-    head: int | None = None
-    clusters: int = 6
-    attention: AttentionSource | None = None
-
-    @property
-    def source(self) -> AttentionSource | None:
-        """`attention` where it matters for what is shown."""
-        return self.attention if self.overlay == "attention" else None
-
-
-@dataclass(frozen=True, eq=False)
-class Selection:
-    """Some tiles of the grid at one resolution.
-
-    Parameters
-    ----------
-    mpp : float
-    tiles : (n, 2) int
-        Row and column of each.
-    """
-
-    mpp: float
-    tiles: IntArray
-
-    def __len__(self) -> int:
-        return len(self.tiles)
-
-
-@dataclass(frozen=True, eq=False)
-class Projection:
-    """The tiles of an `EmbeddingSet` as points in the plane.
-
-    Parameters
-    ----------
-    xy : (n, 2) float32
-    method : "pca" or "umap"
-    emb : EmbeddingSet
-        The tiles, in the order of the points.
-    """
-
-    xy: npt.NDArray[np.float32]
-    method: Literal["pca", "umap"]
-    emb: EmbeddingSet
 
 
 @dataclass(frozen=True)

@@ -162,13 +162,13 @@ class Coordinator(QObject):
         for callbacks, ours in self._mouse():
             callbacks.append(ours)
         self.viewport.changed.connect(session.set_view)
-        main.on(session.map_changed, lambda: self.layers.show_map(session.map))
-        main.on(session.query_changed, lambda: self.layers.show_query(session.query))
-        main.on(session.selection_changed, self._show_selection)
+        main.on(session.map.changed, lambda: self.layers.show_map(session.map.found))
+        main.on(session.questions.changed, lambda: self.layers.show_query(session.question.place))
+        main.on(session.selection.changed, self._show_selection)
         main.on(session.failed, lambda error: self.failed.emit(str(error)))
 
     def _show_selection(self) -> None:
-        chosen = self.session.selection
+        chosen = self.session.selection.found
         emb = None if chosen is None else self.session.embeddings(chosen.mpp)
         self.layers.show_selection(emb, [] if chosen is None else chosen.tiles)
 

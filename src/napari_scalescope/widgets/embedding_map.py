@@ -77,18 +77,18 @@ class EmbeddingMap(QWidget):
         self.scatter.point_hovered.connect(self._on_hovered)
         self.scatter.legend_clicked.connect(self._on_legend_clicked)
         self.scatter.tool_changed.connect(lambda tool: self._tools[tool].setChecked(True))
-        main.on(session.projection_changed, self._show_projection, self)
-        main.on(session.clusters_changed, self._on_clusters, self)
-        main.on(session.query_changed, self._on_query, self)
-        main.on(session.selection_changed, self._show_selection, self)
-        session.set_projecting(True)
+        main.on(session.points.changed, self._show_projection, self)
+        main.on(session.groups.changed, self._on_clusters, self)
+        main.on(session.questions.changed, self._on_query, self)
+        main.on(session.selection.changed, self._show_selection, self)
+        session.points.follow(True)
 
     # --- what the user asked for ---
 
     def _on_selected(self, mask: np.ndarray) -> None:
         if self._shown is not None:
             emb = self._shown.emb
-            self._hub.session.select(emb.tiles[mask], emb.grid.mpp)
+            self._hub.session.selection.choose(emb.tiles[mask], emb.grid.mpp)
 
     def _on_activated(self, point: int) -> None:
         if self._shown is not None:
@@ -106,7 +106,7 @@ class EmbeddingMap(QWidget):
         self._picture.show_later(lambda: slide.read(box, size=(128, 128)))
 
     def _on_legend_clicked(self, row: int) -> None:
-        clusters = self._hub.session.clusters
+        clusters = self._hub.session.groups.found
         if clusters is not None and self._shown is not None:
             self.scatter.set_selection(self._labels() == row + 1)
             self._on_selected(self._labels() == row + 1)
@@ -114,7 +114,7 @@ class EmbeddingMap(QWidget):
     # --- redrawing ---
 
     def _show_projection(self) -> None:
-        projection = self._hub.session.projection
+        projection = self._hub.session.points.found
         same = (
             projection is not None
             and self._shown is not None
@@ -136,7 +136,7 @@ class EmbeddingMap(QWidget):
     def _labels(self) -> IntArray:
         """Cluster of each point, 0 for those in none."""
         assert self._shown is not None
-        tiles, clusters = self._shown.emb.tiles, self._hub.session.clusters
+        tiles, clusters = self._shown.emb.tiles, self._hub.session.groups.found
         if clusters is None or clusters.emb.key != self._shown.emb.key:
             return np.zeros(len(tiles), np.int64)
         index = clusters.emb.index_of(tiles)
@@ -147,7 +147,7 @@ class EmbeddingMap(QWidget):
         self._recolour()
 
     def _on_query(self) -> None:
-        if self._hub.session.query is not None:
+        if self._hub.session.question.place is not None:
             self._colour.setCurrentIndex(self._colour.findData("similarity"))
         self._recolour()
 
@@ -158,13 +158,13 @@ class EmbeddingMap(QWidget):
         session, emb = self._hub.session, self._shown.emb
         self.scatter.set_legend([])
         self.scatter.set_colour_bar(None)
-        if how == "similarity" and session.query is not None:
-            vector = vector_at(emb, *session.query)
+        if how == "similarity" and session.question.place is not None:
+            vector = vector_at(emb, *session.question.place)
             if vector is not None:
                 self._colour_by_score(similarity(emb.vectors, vector), "cosine")
                 return
-        if how == "clusters" and session.clusters is not None:
-            labels, clusters = self._labels(), session.clusters
+        if how == "clusters" and session.groups.found is not None:
+            labels, clusters = self._labels(), session.groups.found
             table = np.array([(128, 128, 128), *clusters.colours], np.uint8)
             counts = np.bincount(labels, minlength=clusters.k + 1)
             self.scatter.set_colours(table[labels])
@@ -192,7 +192,7 @@ class EmbeddingMap(QWidget):
     def _show_selection(self) -> None:
         if self._shown is None:
             return
-        chosen, emb = self._hub.session.selection, self._shown.emb
+        chosen, emb = self._hub.session.selection.found, self._shown.emb
         mask = np.zeros(len(emb), bool)
         if chosen is not None and chosen.mpp == emb.grid.mpp:
             index = emb.index_of(chosen.tiles)

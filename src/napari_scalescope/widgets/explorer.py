@@ -15,21 +15,13 @@ from ..session.scales import FINEST
 from .coordinator import Coordinator
 from .encoder_chooser import EncoderChooser
 from .encoding_panel import EncodingPanel
-from .overlay_panel import OverlayPanel
+from .overlays import OverlayPanel
 from .parts import Words
 from .regions_panel import RegionsPanel
 from .slide_card import SlideCard
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-#: What the dock says while an overlay has nothing to show.
-WAITING = {
-    "attention": "Encode something: switch Live on, or press E.",
-    "similarity": "Click on the tissue to find what looks like it.",
-    "pca": "Encode something: switch Live on, or press E.",
-    "clusters": "Encode some tiles to group them.",
-}
 
 
 class Explorer(QScrollArea):
@@ -90,8 +82,8 @@ class Explorer(QScrollArea):
         self.encoding.live_toggled.connect(hub.set_wanted_live)
         self.encoding.slide_requested.connect(session.encode_slide)
         self.encoding.stop_requested.connect(session.stop)
-        self.overlay.look_changed.connect(lambda changes: session.set_look(**changes))
-        self.overlay.text_asked.connect(session.ask_text)
+        self.overlay.overlay_chosen.connect(lambda key, options: session.show(key, **options))
+        self.overlay.look_for.asked.connect(session.ask_text)
         self.overlay.opacity_changed.connect(hub.layers.set_opacity)
         self.regions.draw_requested.connect(self._on_draw)
         self.regions.select_requested.connect(self._on_select)
@@ -103,8 +95,8 @@ class Explorer(QScrollArea):
         hub.main.on(session.view_changed, self._show_scale, self)
         hub.main.on(session.look_changed, self._show_look, self)
         hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
-        hub.main.on(session.map_changed, self._show_map, self)
-        hub.main.on(session.query_changed, self._show_words, self)
+        hub.main.on(session.map.changed, self._show_map, self)
+        hub.main.on(session.questions.changed, self._show_words, self)
         hub.main.on(session.status_changed, lambda _status: self._show_status(), self)
 
     def _bind_keys(self, viewer: Any) -> None:
@@ -143,7 +135,7 @@ class Explorer(QScrollArea):
             return
         session = self._hub.session
         session.select_region(shapely.union_all([r.geometry for r in regions]))
-        count = 0 if session.selection is None else len(session.selection)
+        count = len(session.selection.found or ())
         self.regions.say(f"{count} tiles selected.")
 
     def _on_export(self, path: Path) -> None:
@@ -197,12 +189,12 @@ class Explorer(QScrollArea):
         self.overlay.show_look(self._hub.session.look)
 
     def _show_words(self) -> None:
-        self.overlay.show_words(self._hub.session.words)
+        self.overlay.look_for.show_words(self._hub.session.question.text)
 
     def _show_map(self) -> None:
         session = self._hub.session
-        self.overlay.show_map(session.map, WAITING[session.look.overlay])
-        if session.map is not None:
+        self.overlay.show_map(session.map.found, session.look.shown.waiting)
+        if session.map.found is not None:
             self.error.say("")
 
     def _show_trust(self) -> None:

@@ -100,7 +100,7 @@ class Tour:
         self._settle()
         self._picture("similarity after a click")
 
-        session.set_look(overlay="pca")
+        session.show("pca")
         self._settle()
         self._picture("PCA colours")
 
@@ -109,12 +109,12 @@ class Tour:
         session.choose_scale((self._scale_for_slide(slide),))
         session.encode_slide()
         self._settle()
-        session.set_look(overlay="clusters")
+        session.show("clusters")
         self._settle()
         self._picture("clusters")
 
         self._front(EMBEDDING_MAP)
-        session.find_projection()
+        session.points.find()
         self._settle()
         self._lasso()
         self._settle()
@@ -162,7 +162,7 @@ class Tour:
     def _lasso(self) -> None:
         """Draw around the densest part of the map, as a hand would."""
         scatter = self._docks[EMBEDDING_MAP].scatter
-        projection = self._hub.session.projection
+        projection = self._hub.session.points.found
         if projection is None:
             return
         xy = projection.xy

@@ -1,0 +1,20 @@
+"""What was found out about the thing that is looked at, and is forgotten with it."""
+
+from .finding import Finding
+from .groups import Groups
+from .overlay_map import OverlayMap
+from .points import Points, Projection
+from .questions import Question, Questions
+from .selection import Selected, Selection
+
+__all__ = [
+    "Finding",
+    "Groups",
+    "OverlayMap",
+    "Points",
+    "Projection",
+    "Question",
+    "Questions",
+    "Selected",
+    "Selection",
+]

@@ -1,0 +1,15 @@
+"""What can be laid over the tissue: one module each, with its options and how it is painted."""
+
+from .attention import AttentionOverlay
+from .clusters import ClusterOverlay
+from .overlay import Overlay
+from .pca import PcaOverlay
+from .similarity import SimilarityOverlay
+
+__all__ = [
+    "AttentionOverlay",
+    "ClusterOverlay",
+    "Overlay",
+    "PcaOverlay",
+    "SimilarityOverlay",
+]
