@@ -1,10 +1,12 @@
 from .aggregators import Aggregator, read_aggregator
 from .analysis import (
     Clusters,
+    PcaColours,
     TileMap,
     attention_entropy,
     attention_map,
     cluster,
+    fit_pca,
     mil_attention,
     mil_attention_map,
     pca_map,
@@ -45,6 +47,7 @@ __all__ = [
     "Encoding",
     "ExchangeError",
     "Hit",
+    "PcaColours",
     "Region",
     "Regions",
     "ResolutionError",
@@ -64,6 +67,7 @@ __all__ = [
     "cluster",
     "embed",
     "export",
+    "fit_pca",
     "load_encoder",
     "mil_attention",
     "mil_attention_map",

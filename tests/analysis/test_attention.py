@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from napari_scalescope.analysis import attention_map
+from napari_scalescope.analysis import attention_map, attention_span
 from napari_scalescope.embeddings import EmbeddingSet
 
 
@@ -61,7 +61,38 @@ def test_mean_of_heads_and_single_heads(
 def test_within_the_tile(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:
     made = attention_map(make_set(halves), 0, normalise="tile")
     assert (made.values.min(), made.values.max()) == (0, 1)
+    assert made.limits == (0, 1)
     assert "own smallest" in made.legend
+
+
+def test_colours_of_the_slide_stay_when_the_view_moves(
+    make_set: Callable[..., EmbeddingSet], halves: np.ndarray
+) -> None:
+    emb = make_set(halves)
+    # Head 2 looks more from the right than from the left, as attention does on a slide.
+    load = emb.load
+    assert load is not None
+
+    def uneven(part: str, tiles: np.ndarray) -> np.ndarray:
+        return load(part, tiles) * (1 + tiles[:, 1].reshape(-1, 1, 1, 1)).astype(np.float16)
+
+    emb = replace(emb, load=uneven)
+    left, right = (np.stack([np.arange(4), np.full(4, col)], 1) for col in (1, 18))
+    views = [attention_map(emb, 1, tiles=t) for t in (left, right)]
+    assert views[0].limits != views[1].limits
+    assert "percentile of what is shown." in views[0].legend
+    slide = [attention_map(emb, 1, normalise="slide", tiles=t) for t in (left, right)]
+    assert slide[0].limits == slide[1].limits
+    assert "of the slide (240 tiles)." in slide[0].legend
+    whole = attention_map(emb, 1)
+    assert slide[0].limits == pytest.approx(whole.limits, rel=1e-3)
+    for shown, same in zip(views, slide, strict=True):
+        np.testing.assert_array_equal(shown.values, same.values)
+        assert same.unit == "× uniform"
+    # What was found before is used as it is.
+    span = attention_span(emb, 1)
+    known = span._replace(high=99.0)
+    assert attention_map(emb, 1, normalise="slide", span=known).limits == (span.low, 99.0)
 
 
 def test_some_tiles_only(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:
@@ -72,7 +103,7 @@ def test_some_tiles_only(make_set: Callable[..., EmbeddingSet], halves: np.ndarr
     assert np.isnan(made.values[:4, 4:]).all()
 
 
-def test_overlapping_tiles_are_averaged(
+def test_overlapping_tiles_are_blended(
     make_set: Callable[..., EmbeddingSet], halves: np.ndarray
 ) -> None:
     emb = make_set(halves, stride_px=32)
@@ -81,7 +112,8 @@ def test_overlapping_tiles_are_averaged(
     np.testing.assert_allclose(made.values, 0.8, rtol=1e-3)
     corners = attention_map(emb, 0).values
     assert corners[0, 0] == pytest.approx(8)
-    assert corners[2, 2] == pytest.approx(2)  # one of four tiles over it looks there
+    # Of the four tiles over it only one looks there, and has it in its corner.
+    assert corners[2, 2] == pytest.approx(8 / 16)
 
 
 def test_nothing_kept(make_set: Callable[..., EmbeddingSet], halves: np.ndarray) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from napari_scalescope.analysis import pca_map, project
+from napari_scalescope.analysis import project
 from napari_scalescope.analysis.projection import principal_axes
 from napari_scalescope.embeddings import EmbeddingSet
 
@@ -61,25 +61,3 @@ def test_a_handful_of_tiles_is_shown_by_pca(
     emb = make_set(halves[:2, 8:12])
     np.testing.assert_array_equal(project(emb, "umap"), project(emb, "pca"))
     assert project(np.empty((0, 7), np.float32)).shape == (0, 2)
-
-
-@pytest.mark.parametrize("tokens", [False, True])
-def test_like_tissue_has_like_colours(
-    make_set: Callable[..., EmbeddingSet], halves: np.ndarray, tokens: bool
-) -> None:
-    made = pca_map(make_set(halves, missing=((0, 0),)), tokens=tokens)
-    assert made.kind == "colour"
-    assert made.values.dtype == np.uint8
-    scale = 4 if tokens else 1
-    assert (made.values[:scale, :scale] == 0).all()
-    known = made.values[scale:, :, :3].astype(int)
-    left, right = np.split(known, 2, axis=1)
-    assert np.abs(left.mean((0, 1)) - right.mean((0, 1))).max() > 100
-    assert made.at(5, 5) is None
-    assert made.at(5000 / 4, 700)[3] == 255
-
-
-def test_nothing_encoded(make_set: Callable[..., EmbeddingSet]) -> None:
-    emb = make_set(np.zeros((1, 1), int), missing=((0, 0),))
-    with pytest.raises(LookupError):
-        pca_map(emb)

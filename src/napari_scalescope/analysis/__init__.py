@@ -1,9 +1,10 @@
 """Analysis: embeddings in, maps, tables and numbers out. Pure functions."""
 
-from .attention import attention_map
+from .attention import Span, attention_map, attention_span
 from .clustering import Clusters, cluster
 from .mil import Entropy, attention_entropy, mil_attention, mil_attention_map
-from .projection import pca_map, project
+from .pca import PcaColours, fit_pca, pca_map
+from .projection import project
 from .similarity import similarity, similarity_map, text_map
 from .tile_map import MapClass, TileMap
 
@@ -11,10 +12,14 @@ __all__ = [
     "Clusters",
     "Entropy",
     "MapClass",
+    "PcaColours",
+    "Span",
     "TileMap",
     "attention_entropy",
     "attention_map",
+    "attention_span",
     "cluster",
+    "fit_pca",
     "mil_attention",
     "mil_attention_map",
     "pca_map",

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..embeddings.embedding_set import EmbeddingSet
+from ..geometry import IntArray
 from .mosaic import mosaic
 from .tile_map import TileMap, spread
+
+Head = Literal["mean"] | int
+Normalise = Literal["view", "slide", "tile"]
+
+#: `attention_span` looks at about this many tiles. Percentiles of 100,000 tokens do not move by
+#: more, and the attention of a slide is gigabytes.
+SAMPLE_TILES = 512
+
+
+class Span(NamedTuple):
+    """The range of attention over a slide.
+
+    Attributes
+    ----------
+    low, high : float
+        1st and 99th percentile, × uniform.
+    tiles : int
+        Of how many tiles.
+    """
+
+    low: float
+    high: float
+    tiles: int
 
 
 def attention_map(
     emb: EmbeddingSet,
-    head: Literal["mean"] | int = "mean",
+    head: Head = "mean",
     *,
-    normalise: Literal["uniform", "tile"] = "uniform",
+    normalise: Normalise = "view",
     tiles: npt.ArrayLike | None = None,
+    span: Span | None = None,
 ) -> TileMap:
     """Attention of CLS to the patch tokens, at token resolution.
 
@@ -31,17 +56,22 @@ def attention_map(
         With attention kept.
     head : "mean" or int
         The mean of all heads, or one of them.
-    normalise : "uniform" or "tile"
-        "uniform": 1 is what a token gets when attention is spread evenly; comparable across
-        tiles. "tile": each tile's smallest is 0 and its largest 1; shows structure inside
-        tiles that give most attention to registers, and cannot be compared across tiles.
+    normalise : "view", "slide" or "tile"
+        "view" and "slide": 1 is what a token gets when attention is spread evenly over its tile,
+        so that numbers can be compared across tiles. They differ in what the colours span, from
+        the 1st to the 99th percentile: of what is shown, which uses all colours on any picture,
+        or of all tiles of the set that have attention, so that a colour means the same number
+        wherever one looks. "tile": each tile's smallest is 0 and its largest 1; shows structure
+        inside tiles that give most attention to registers, and cannot be compared across tiles.
     tiles : (n, 2), optional
         Which tiles to show; default all that have attention.
+    span : Span, optional
+        For "slide": what `attention_span` gave, if that is known already.
 
     Returns
     -------
     TileMap
-        Scores. Colours span the 1st to 99th percentile.
+        Scores. Tiles that overlap are blended (`mosaic`).
 
     Raises
     ------
@@ -51,21 +81,23 @@ def attention_map(
         If there is no such head.
     """
     tiles = emb.having("attention") if tiles is None else np.asarray(tiles, np.int64)
-    values = np.concatenate(
-        [
-            maps.mean(1) if head == "mean" else maps[:, head]
-            for maps in emb.pieces("attention", tiles)
-        ]
-    )
-    g = values.shape[1]
-    if normalise == "uniform":
-        values = values * (g * g)
-        unit, scale = "× uniform", "1 is an even spread over the tile"
-    else:
+    values = _even(emb, head, tiles)
+    if normalise == "tile":
         lo, hi = values.min((1, 2), keepdims=True), values.max((1, 2), keepdims=True)
         values = (values - lo) / np.maximum(hi - lo, 1e-12)
-        unit, scale = "within the tile", "each tile from its own smallest (0) to its largest (1)"
     raster, placement = mosaic(values, tiles, emb.grid)
+    if normalise == "tile":
+        unit, limits = "within the tile", (0.0, 1.0)
+        scale = "Each tile from its own smallest (0) to its largest (1): not comparable across."
+    else:
+        unit, limits = "× uniform", spread(raster)
+        scale = "1 is an even spread over the tile. Colours span the 1st to 99th percentile of "
+        if normalise == "view":
+            scale += "what is shown."
+        else:
+            span = span or attention_span(emb, head)
+            limits = (span.low, span.high)
+            scale += f"the slide ({span.tiles:,} tile{'' if span.tiles == 1 else 's'})."
     name, meaning = _words(emb, head)
     return TileMap(
         name,
@@ -73,15 +105,45 @@ def attention_map(
         placement,
         "score",
         unit=unit,
-        limits=spread(raster),
+        limits=limits,
         colormap="inferno",
-        legend=f"{meaning}; {scale}. Colours span the 1st to 99th percentile.",
+        legend=f"{meaning}. {scale}",
         mpp=emb.grid.mpp,
         smooth=True,
     )
 
 
-def _words(emb: EmbeddingSet, head: Literal["mean"] | int) -> tuple[str, str]:
+def attention_span(emb: EmbeddingSet, head: Head = "mean") -> Span:
+    """The range of attention over all tiles of a set that have it.
+
+    Parameters
+    ----------
+    emb, head
+        As for `attention_map`, and with its errors.
+
+    Returns
+    -------
+    Span
+        From `SAMPLE_TILES` tiles spread evenly over them where there are more.
+    """
+    tiles = emb.having("attention")
+    some = tiles[np.linspace(0, len(tiles) - 1, min(len(tiles), SAMPLE_TILES)).astype(int)]
+    return Span(*spread(_even(emb, head, some)), len(tiles))
+
+
+def _even(emb: EmbeddingSet, head: Head, tiles: IntArray) -> npt.NDArray[np.float32]:
+    """Attention (n, g, g) of tiles in units of an even spread."""
+    values = np.concatenate(
+        [
+            maps.mean(1) if head == "mean" else maps[:, head]
+            for maps in emb.pieces("attention", tiles)
+        ]
+    )
+    even: npt.NDArray[np.float32] = values * values[0].size
+    return even
+
+
+def _words(emb: EmbeddingSet, head: Head) -> tuple[str, str]:
     """What the map is called, and what it is."""
     encoder = emb.provenance.get("encoder", {})
     source = encoder.get("attention", -1)

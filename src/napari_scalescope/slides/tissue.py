@@ -55,6 +55,10 @@ class TissueMask:
             return self.mask
         return np.asarray(ndimage.binary_dilation(self.mask, iterations=steps), bool)
 
+    def holds(self, xy: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Whether points (..., 2) of level-0 ``(x, y)`` lie on tissue: (...) bool."""
+        return held(self.mask, self.placement, xy)
+
     def share(self, grid: TileGrid) -> npt.NDArray[np.float32]:
         """Share of each tile's footprint that is tissue: (rows, cols) float32, 0 to 1.
 
@@ -92,6 +96,16 @@ class TissueMask:
             p.x + (cols[-1] + 1) * p.cell,
             p.y + (rows[-1] + 1) * p.cell,
         )
+
+
+def held(
+    mask: npt.NDArray[np.bool_], placement: Placement, xy: npt.ArrayLike
+) -> npt.NDArray[np.bool_]:
+    """Whether a mask that lies there is True at points (..., 2) of level-0 ``(x, y)``."""
+    at = placement.index(xy)
+    inside = ((at >= 0) & (at < mask.shape)).all(-1)
+    row, col = np.moveaxis(np.clip(at, 0, np.array(mask.shape) - 1), -1, 0)
+    return np.asarray(inside & mask[row, col], bool)
 
 
 def _bilinear(table: FloatArray) -> Callable[[FloatArray, FloatArray], FloatArray]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.stats import spearmanr
 from skimage.color import rgb2hed
 
-from napari_scalescope.analysis.projection import _colouring
+from napari_scalescope.analysis.pca import colours_of
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import Slide, open_slide
@@ -67,7 +67,7 @@ def _of(
     attention = np.concatenate([p.attention.mean(1) for p in parts if p.attention is not None])
     tokens = np.concatenate([p.patch_tokens for p in parts if p.patch_tokens is not None])
     dye = haematoxylin(pixels, tokens.shape[1])
-    colours = _colouring(tokens.reshape(-1, tokens.shape[-1]))(tokens)
+    colours = colours_of(tokens.reshape(-1, tokens.shape[-1]))(tokens)
     return {
         "attention and haematoxylin": mean_of(
             [
