@@ -2,6 +2,16 @@
 
 from .attention import Span, attention_map, attention_span
 from .clustering import Clusters, cluster
+from .cross_scale import (
+    ScaleAnswer,
+    ScaleProfile,
+    best_magnification,
+    cross_scale_agreement,
+    cross_scale_search,
+    profile_steps,
+    scale_profile,
+    separability,
+)
 from .mil import Entropy, attention_entropy, mil_attention, mil_attention_map
 from .pca import PcaColours, fit_pca, pca_map
 from .projection import project
@@ -13,17 +23,25 @@ __all__ = [
     "Entropy",
     "MapClass",
     "PcaColours",
+    "ScaleAnswer",
+    "ScaleProfile",
     "Span",
     "TileMap",
     "attention_entropy",
     "attention_map",
     "attention_span",
+    "best_magnification",
     "cluster",
+    "cross_scale_agreement",
+    "cross_scale_search",
     "fit_pca",
     "mil_attention",
     "mil_attention_map",
     "pca_map",
+    "profile_steps",
     "project",
+    "scale_profile",
+    "separability",
     "similarity",
     "similarity_map",
     "text_map",

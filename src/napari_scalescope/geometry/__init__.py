@@ -21,7 +21,7 @@ from .boxes import (
     to_um,
 )
 from .grid import TileGrid
-from .links import child_spans, children, parent_spans, parents
+from .links import Overlaps, child_spans, children, overlaps, parent_spans, parents
 from .placement import Placement, scale_for_view, screen_mpp, viewport_box
 from .spans import Link
 
@@ -30,6 +30,7 @@ __all__ = [
     "FloatArray",
     "IntArray",
     "Link",
+    "Overlaps",
     "Placement",
     "TileGrid",
     "child_spans",
@@ -37,6 +38,7 @@ __all__ = [
     "from_level",
     "from_um",
     "level_downsample",
+    "overlaps",
     "parent_spans",
     "parents",
     "scale_for_view",
