@@ -3,6 +3,7 @@ from .analysis import (
     Clusters,
     PcaColours,
     TileMap,
+    Visit,
     attention_entropy,
     attention_map,
     cluster,
@@ -13,6 +14,8 @@ from .analysis import (
     project,
     similarity_map,
     text_map,
+    viewing_agreement,
+    viewing_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .embeddings.cohort import Cohort, Hit
@@ -31,6 +34,7 @@ from .geometry import Box, TileGrid
 from .regions import Region, Regions
 from .session import Session
 from .session.places import open_hit
+from .session.viewing import read_viewing
 from .slides import Slide, TissueMask, open_slide, read_tiles, tissue_mask
 from .slides.phantom import phantom
 
@@ -62,6 +66,7 @@ __all__ = [
     "TissueMask",
     "Tokens",
     "UnreachableError",
+    "Visit",
     "attention_entropy",
     "attention_map",
     "cluster",
@@ -79,8 +84,11 @@ __all__ = [
     "read_aggregator",
     "read_regions",
     "read_tiles",
+    "read_viewing",
     "register_encoder",
     "similarity_map",
     "text_map",
     "tissue_mask",
+    "viewing_agreement",
+    "viewing_map",
 ]

@@ -7,6 +7,7 @@ from .pca import PcaColours, fit_pca, pca_map
 from .projection import project
 from .similarity import similarity, similarity_map, text_map
 from .tile_map import MapClass, TileMap
+from .viewing import ViewingAgreement, Visit, viewing_agreement, viewing_map
 
 __all__ = [
     "Clusters",
@@ -15,6 +16,8 @@ __all__ = [
     "PcaColours",
     "Span",
     "TileMap",
+    "ViewingAgreement",
+    "Visit",
     "attention_entropy",
     "attention_map",
     "attention_span",
@@ -27,4 +30,6 @@ __all__ = [
     "similarity",
     "similarity_map",
     "text_map",
+    "viewing_agreement",
+    "viewing_map",
 ]
