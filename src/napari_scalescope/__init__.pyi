@@ -5,6 +5,7 @@ from .analysis import (
     ScaleAnswer,
     ScaleProfile,
     TileMap,
+    Visit,
     attention_entropy,
     attention_map,
     best_magnification,
@@ -19,6 +20,8 @@ from .analysis import (
     scale_profile,
     similarity_map,
     text_map,
+    viewing_agreement,
+    viewing_map,
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .embeddings.cohort import Cohort, Hit
@@ -37,6 +40,7 @@ from .geometry import Box, TileGrid
 from .regions import Region, Regions
 from .session import Session
 from .session.places import open_hit
+from .session.viewing import read_viewing
 from .slides import Slide, TissueMask, open_slide, read_tiles, tissue_mask
 from .slides.phantom import phantom
 
@@ -70,6 +74,7 @@ __all__ = [
     "TissueMask",
     "Tokens",
     "UnreachableError",
+    "Visit",
     "attention_entropy",
     "attention_map",
     "best_magnification",
@@ -90,9 +95,12 @@ __all__ = [
     "read_aggregator",
     "read_regions",
     "read_tiles",
+    "read_viewing",
     "register_encoder",
     "scale_profile",
     "similarity_map",
     "text_map",
     "tissue_mask",
+    "viewing_agreement",
+    "viewing_map",
 ]

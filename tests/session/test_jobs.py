@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_scalescope.embeddings import Store
 from napari_scalescope.geometry import Box, TileGrid
 from napari_scalescope.session import Session, View, jobs
-from napari_scalescope.session.jobs import tiles_for_view
+from napari_scalescope.session.jobs import outward, tiles_for_view
 
 from ..embeddings.fake import FakeEncoder
 from ..slides.memory import coloured_slide, memory_slide
@@ -66,3 +69,60 @@ def test_damage_is_told(session: Session) -> None:
         session.encode_view()
         assert session.wait(30)
         assert words in session.status.text
+
+
+@given(
+    st.builds(Box, *[st.floats(-300, 2200)] * 2, *[st.floats(1, 900)] * 2),
+    st.tuples(st.floats(-100, 2100), st.floats(-100, 1700)),
+    st.randoms(),
+)
+def test_the_view_from_the_cursor_outward_then_its_ring(
+    box: Box, at: tuple[float, float], random: Random
+) -> None:
+    grid = TileGrid(0.5, 64, 64, 25, 32, 0.5)
+    tiles = grid.tiles_in(box.grown(64)).tolist()
+    random.shuffle(tiles)
+    ordered = outward(grid, np.array(tiles, np.int64).reshape(-1, 2), box, at)
+    assert sorted(map(tuple, ordered.tolist())) == sorted(map(tuple, tiles))
+    inside = set(map(tuple, grid.tiles_in(box).tolist()))
+    here = [tuple(t) in inside for t in ordered.tolist()]
+    assert here == sorted(here, reverse=True)
+    for part in (ordered[: sum(here)], ordered[sum(here) :]):
+        distance = np.hypot(*(grid.centres(part) - at).T)
+        assert (np.diff(distance) >= -1e-9).all()
+
+
+def test_what_is_not_encoded_yet_follows_the_mouse(session: Session, encoder: FakeEncoder) -> None:
+    """Of a job that runs: nothing is asked for again."""
+    started, done = [], []
+    session._engine.started.connect(started.append)
+
+    def note(_job: object, _stored: object, tiles: np.ndarray, _progress: object) -> None:
+        done.extend(tiles.tolist())
+        # The mouse goes to one corner and, when a third is done, to the other.
+        session.set_cursor(*((1250, 1050) if len(done) < 40 else (650, 550)))
+
+    session._engine.stepped.connect(note)
+    session.set_cursor(1250, 1050)
+    session.set_view(View(Box(600, 500, 700, 600), 0.5))
+    session.encode_view()
+    assert session.wait(30)
+    assert len(started) == 1
+    grid = session.embeddings().grid
+    centres = grid.centres(np.array(done))
+    first, later = centres[:20], centres[60:80]
+    assert np.abs(first - (1250, 1050)).max() < np.abs(first - (650, 550)).max()
+    assert (first.mean(0) > (950, 800)).all()
+    assert (later.mean(0) < (950, 800)).all()
+    assert len(set(map(tuple, done))) == len(done)
+
+
+def test_a_mouse_beside_the_view_changes_nothing(session: Session, encoder: FakeEncoder) -> None:
+    done: list[list[int]] = []
+    session._engine.stepped.connect(lambda _job, _stored, tiles, _p: done.extend(tiles.tolist()))
+    session.set_cursor(50, 50)
+    session.set_view(View(Box(600, 500, 700, 600), 0.5))
+    session.encode_view()
+    assert session.wait(30)
+    nearest = session.embeddings().grid.tile_at(950, 800)
+    assert tuple(done[0]) == nearest

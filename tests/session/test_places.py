@@ -74,7 +74,7 @@ def test_a_hit_opens_its_slide_at_its_place(
     view = open_hit(session, hit)
     assert session.slide is not None
     assert session.slide.path == slides[1]
-    assert session.view == view
+    assert session.on_screen == view
     assert view.mpp == 0.5
     assert view.box.centre == hit.box.centre
     assert view.box.w == 3 * 64

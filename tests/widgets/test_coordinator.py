@@ -39,7 +39,7 @@ def test_a_slide_that_appears_is_encoded_where_the_camera_is(
     settle(hub)
     assert encoder.encoded > 0
     assert hub.layers.map_layer is not None
-    view = hub.session.view
+    view = hub.session.on_screen
     assert view.box.centre == pytest.approx((1000, 800))
     assert view.box.w == pytest.approx(800)
     assert view.mpp == pytest.approx(0.5)
@@ -193,7 +193,7 @@ def test_setting_the_resolution_places_everything_anew(
     settle(hub)
     assert encoder.encoded > 0
     assert viewer.layers[0].scale.tolist() == [0.5, 0.5]
-    assert hub.session.view.mpp == pytest.approx(2000 * 0.5 / 600 / 0.95, rel=0.01)
+    assert hub.session.on_screen.mpp == pytest.approx(2000 * 0.5 / 600 / 0.95, rel=0.01)
 
 
 def test_with_the_last_dock_the_session_ends(qtbot: Any, viewer: Any, encoder: FakeEncoder) -> None:

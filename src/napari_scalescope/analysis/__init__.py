@@ -17,6 +17,7 @@ from .pca import PcaColours, fit_pca, pca_map
 from .projection import project
 from .similarity import similarity, similarity_map, text_map
 from .tile_map import MapClass, TileMap
+from .viewing import ViewingAgreement, Visit, viewing_agreement, viewing_map
 
 __all__ = [
     "Clusters",
@@ -27,6 +28,8 @@ __all__ = [
     "ScaleProfile",
     "Span",
     "TileMap",
+    "ViewingAgreement",
+    "Visit",
     "attention_entropy",
     "attention_map",
     "attention_span",
@@ -45,4 +48,6 @@ __all__ = [
     "similarity",
     "similarity_map",
     "text_map",
+    "viewing_agreement",
+    "viewing_map",
 ]

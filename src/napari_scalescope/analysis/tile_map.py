@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from ..geometry import Placement
+from ..geometry import Box, Placement
 from ..regions import Colour
 
 Kind = Literal["score", "class", "colour"]
@@ -78,6 +79,24 @@ class TileMap:
         if self.kind == "class":
             return int(value) or None
         return tuple(int(v) for v in value) if value[3] else None
+
+    def cropped(self, box: Box) -> TileMap | None:
+        """The cells that a box (level-0 pixels) touches, None where it touches none."""
+        place = self.placement
+        inside = place.box(self.values.shape).intersection(box)
+        if inside is None:
+            return None
+        row0, col0 = (max(0, int(i)) for i in place.index((inside.x, inside.y)))
+        row1, col1 = (
+            math.ceil((end - origin) / place.cell)
+            for end, origin in ((inside.y1, place.y), (inside.x1, place.x))
+        )
+        corner = (place.x + col0 * place.cell, place.y + row0 * place.cell)
+        return replace(
+            self,
+            values=self.values[row0:row1, col0:col1],
+            placement=replace(place, x=corner[0], y=corner[1]),
+        )
 
 
 def spread(values: npt.NDArray[Any], low: float = 1.0, high: float = 99.0) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..embeddings.plan import Work, make_plan
 from ..embeddings.progress import Meter
 from ..embeddings.stored_set import StoredSet
 from ..encoders import AttentionSource, Encoder
-from ..geometry import Box, IntArray
+from ..geometry import Box, IntArray, TileGrid
 from ..slides import MIN_TISSUE, Slide, TissueMask
 from .resources import Resources
 
@@ -63,8 +64,17 @@ def view_job(
     box: Box,
     need: Collection[Part],
     attention: AttentionSource | None = None,
+    cursor: Callable[[], tuple[float, float] | None] = lambda: None,
 ) -> Job:
-    """Encode what is in view at one or several resolutions."""
+    """Encode what is in view at one or several resolutions.
+
+    What lies nearest to the ``cursor`` comes first, wherever that has got to meanwhile; to the
+    centre of the view where it is not in it.
+    """
+
+    def nearest_first(grid: TileGrid, tiles: IntArray) -> IntArray:
+        at = cursor()
+        return outward(grid, tiles, box, at if at is not None and box.contains(*at) else box.centre)
 
     def steps() -> Iterator[Step]:
         encoder, sets, mask = _prepared(resources, slide, mpps, attention)
@@ -72,7 +82,7 @@ def view_job(
             tiles, meter = tiles_for_view(stored, box, mask, need)
             if meter.left_out and not len(tiles):
                 yield stored, tiles, meter.now()  # nothing to do, but something to say
-            batches = _cut(tiles, encoder)
+            batches = _cut(tiles, encoder, partial(nearest_first, stored.grid))
             encoded = encode_batches(slide, encoder, stored, batches, KEEP_OF_VIEWS, meter)
             for done, progress in encoded:
                 yield stored, done, progress
@@ -95,9 +105,23 @@ def slide_job(resources: Resources, slide: Slide, mpps: Sequence[float]) -> Job:
     return Job("Slide", steps)
 
 
-def _cut(tiles: IntArray, encoder: Encoder) -> Iterator[IntArray]:
+def outward(grid: TileGrid, tiles: IntArray, box: Box, at: tuple[float, float]) -> IntArray:
+    """The tiles in a view, nearest to a point first, and then those around it likewise."""
+    boxes = grid.boxes(tiles)
+    x, y = boxes[:, 0], boxes[:, 1]
+    side = grid.footprint
+    beside = (x >= box.x1) | (y >= box.y1) | (x + side <= box.x) | (y + side <= box.y)
+    distance = ((grid.centres(tiles) - at) ** 2).sum(1)
+    ordered: IntArray = tiles[np.lexsort((distance, beside))]
+    return ordered
+
+
+def _cut(
+    tiles: IntArray, encoder: Encoder, ordered: Callable[[IntArray], IntArray]
+) -> Iterator[IntArray]:
     """One pass of the network after the other, each as large as the encoder then likes it."""
     while len(tiles):
+        tiles = ordered(tiles)
         batch, tiles = tiles[: encoder.batch], tiles[encoder.batch :]
         yield batch
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from .overlays import AttentionOverlay, ClusterOverlay, Overlay, PcaOverlay, SimilarityOverlay
+from .overlays import (
+    AttentionOverlay,
+    ClusterOverlay,
+    Overlay,
+    PcaOverlay,
+    SimilarityOverlay,
+    ViewingOverlay,
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,7 @@ class Look:
     similarity: SimilarityOverlay = field(default_factory=SimilarityOverlay)
     pca: PcaOverlay = field(default_factory=PcaOverlay)
     clusters: ClusterOverlay = field(default_factory=ClusterOverlay)
+    viewing: ViewingOverlay = field(default_factory=ViewingOverlay)
 
     @property
     def shown(self) -> Overlay:

@@ -1,4 +1,4 @@
-"""`Scene`: all that a map is painted from, as it is at one moment."""
+"""`Place` and `Scene`: all that a map is painted from, as it is at one moment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..analysis import Clusters
+from ..analysis import Clusters, Visit
 from ..embeddings import EmbeddingSet
 from ..encoders import Encoder
 from ..geometry import Box
@@ -15,17 +15,34 @@ from .reading import TextQuery
 
 if TYPE_CHECKING:
     from .findings.questions import Question
+    from .overlays import Overlay
+    from .session import Session
 
 
 @dataclass(frozen=True, eq=False)
-class Scene:
-    """What is looked at, and what is known of it.
+class Place:
+    """What is looked at.
 
     Parameters
     ----------
     slide : Slide
     box : Box
         The part of it on the screen, level-0 pixels.
+    visits : tuple of Visit
+        What was looked at before, on any slide.
+    """
+
+    slide: Slide
+    box: Box
+    visits: tuple[Visit, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene(Place):
+    """A place of which something is encoded, and all that is known of it.
+
+    Parameters
+    ----------
     emb : EmbeddingSet
         At the resolution that is shown, with the attention that is shown.
     others : mapping of mpp to EmbeddingSet
@@ -40,8 +57,6 @@ class Scene:
     clusters : Clusters or None
     """
 
-    slide: Slide
-    box: Box
     emb: EmbeddingSet
     others: Mapping[float, EmbeddingSet]
     encoder: Encoder | None
@@ -49,3 +64,30 @@ class Scene:
     question: Question | None
     read: TextQuery | None
     clusters: Clusters | None
+
+
+def scene_of(session: Session, overlay: Overlay) -> Place | None:
+    """What there is to paint an overlay from, None without a slide.
+
+    It is a `Scene` where something is encoded.
+    """
+    slide, view, visits = session.slide, session.on_screen, session.record.visits
+    if slide is None:
+        return None
+    box = slide.box if view is None else view.box
+    emb = session.embeddings(attention=overlay.source)
+    if emb is None:
+        return Place(slide, box, visits)
+    encoder, read = session.encoder, session.questions.read
+    return Scene(
+        slide=slide,
+        box=box,
+        visits=visits,
+        emb=emb,
+        others={m: e for m in session.mpps if (e := session.embeddings(m)) is not None},
+        encoder=encoder,
+        tissue=session.tissue,
+        question=session.questions.found,
+        read=read if read is not None and read.encoder is encoder else None,
+        clusters=session.groups.found,
+    )

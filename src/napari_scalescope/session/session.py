@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
 
+from ..analysis import TileMap
 from ..embeddings import EmbeddingSet, Progress, StoredSet
 from ..embeddings.engine import Engine, Job
-from ..encoders import DEFAULT_ENCODER, Encoder, Entry, find_entry
+from ..encoders import DEFAULT_ENCODER, AttentionSource, Encoder, Entry, find_entry
 from ..settings import Settings
 from ..slides import Slide, TissueMask, open_slide
 from ..slides.remembered import remember
@@ -24,12 +27,12 @@ from .precision import PrecisionCheck
 from .reading import Reader, TextQuery
 from .reports import Reports
 from .resources import Resources
-from .scales import shown_mpp, wanted_mpps
-from .scene import Scene
-from .state import FOLLOW, Scale, Status, View
+from .scene import scene_of
+from .sight import Sight
+from .state import Status
 
 
-class Session:
+class Session(Sight):
     """One slide, one encoder, what is looked at and what was found.
 
     The same object is driven by the docks in napari, by a script and by the tests. It knows
@@ -59,15 +62,13 @@ class Session:
 
     slide_changed = Signal()
     encoder_changed = Signal()
-    view_changed = Signal()
     look_changed = Signal()
     live_changed = Signal(bool)
     tiles_encoded = Signal()
 
     def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
         self.settings = settings or Settings()
-        self.scale: Scale = FOLLOW
-        self.view: View | None = None
         self.look = Look()
         self.live = False
         self._engine = Engine()
@@ -84,7 +85,7 @@ class Session:
         self.downloads = Downloads()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
-        self.map = OverlayMap(self._scene, lambda: self.look, self._maps)
+        self.map = OverlayMap(partial(scene_of, self), lambda: self.look, self._maps)
         self.groups = Groups(
             self.embeddings, lambda: self.look.clusters, self._analysis, self.map.refresh
         )
@@ -123,7 +124,8 @@ class Session:
         """Work on this slide from now on."""
         self._engine.stop()
         self._resources.use_slide(slide)
-        self.view = None
+        self.on_screen = self.cursor = None
+        self.record.look(None, None)
         self._start_afresh()
         self.slide_changed.emit()
 
@@ -195,45 +197,7 @@ class Session:
         self.view_changed.emit()
         self._view_if_live()
 
-    def choose_scale(self, scale: Scale) -> None:
-        """Encode at these resolutions (µm/px), or at the one the screen shows ("follow").
-
-        Those much finer than the slide itself (`scales.FINEST`) are brought up to it.
-        """
-        if scale != FOLLOW and not (scale and all(m > 0 for m in scale)):
-            raise ValueError(f'a scale is "follow" or some µm/px above 0, not {scale!r}')
-        self.scale = scale
-        if scale != FOLLOW:
-            self.scale = self.mpps
-        self._forget()
-        self.view_changed.emit()
-        self.map.refresh()
-        self._view_if_live()
-
-    @property
-    def mpps(self) -> tuple[float, ...]:
-        """The resolutions to encode at now, µm/px. Empty while that cannot be said."""
-        native = None if self.slide is None else self.slide.mpp
-        return wanted_mpps(self.scale, native, self.view)
-
-    @property
-    def mpp(self) -> float | None:
-        """The one of them whose maps are shown."""
-        return shown_mpp(self.mpps, self.view)
-
-    # --- looking and encoding ---
-
-    def set_view(self, view: View) -> None:
-        """The screen shows this now."""
-        if view == self.view:
-            return
-        before = self.mpp
-        self.view = view
-        if self.mpp != before:
-            self._forget()
-        self.view_changed.emit()
-        self.map.refresh()
-        self._view_if_live()
+    # --- encoding ---
 
     def set_live(self, live: bool) -> None:
         """Encode whatever comes into view, or only when asked."""
@@ -250,9 +214,10 @@ class Session:
 
     def encode_view(self) -> None:
         """Encode what is in view now."""
-        if self.slide is not None and self.view is not None:
-            box, need, source = self.view.box, self.look.shown.parts, self.look.shown.source
-            self._engine.view(view_job(self._resources, self.slide, self.mpps, box, need, source))
+        slide, view, overlay = self.slide, self.on_screen, self.look.shown
+        if slide is not None and view is not None:
+            wanted = (view.box, overlay.parts, overlay.source, lambda: self.cursor)
+            self._engine.view(view_job(self._resources, slide, self.mpps, *wanted))
 
     def encode_slide(self) -> None:
         """Encode the whole slide, behind whatever is looked at."""
@@ -274,9 +239,14 @@ class Session:
         """Whether nothing is encoded or computed now."""
         return all(w.idle for w in self._workers)
 
-    def embeddings(self, mpp: float | None = None) -> EmbeddingSet | None:
-        """What is encoded at a resolution (default: the one shown), None where nothing is."""
-        stored = self._resources.set_at(mpp or self.mpp)
+    def embeddings(
+        self, mpp: float | None = None, attention: AttentionSource | None = None
+    ) -> EmbeddingSet | None:
+        """What is encoded at a resolution (default: the one shown), None where nothing is.
+
+        With attention made of what the catalogue says, or of something else (`Encoder.looking`).
+        """
+        stored = self._resources.set_at(mpp or self.mpp, attention)
         return None if stored is None else stored.embeddings()
 
     @property
@@ -386,25 +356,19 @@ class Session:
         for finding in self._about_scene:
             finding.forget()
 
-    def _scene(self) -> Scene | None:
-        """What there is to paint from, None while nothing is encoded."""
-        slide, view, source = self.slide, self.view, self.look.shown.source
-        stored = self._resources.set_at(self.mpp, source)
-        if slide is None or stored is None:
-            return None
-        others = {m: emb for m in self.mpps if (emb := self.embeddings(m)) is not None}
-        encoder, read = self.encoder, self.questions.read
-        return Scene(
-            slide=slide,
-            box=slide.box if view is None else view.box,
-            emb=stored.embeddings(),
-            others=others,
-            encoder=encoder,
-            tissue=self.tissue,
-            question=self.questions.found,
-            read=read if read is not None and read.encoder is encoder else None,
-            clusters=self.groups.found,
-        )
+    def _moved(self, rescaled: bool) -> None:
+        if rescaled:
+            self._forget()
+        self.view_changed.emit()
+        self.map.refresh()
+        self._view_if_live()
+
+    def _painted(self, overlays: Iterable[str] | None) -> dict[str, TileMap]:
+        made = {}
+        for name in overlays or (self.look.overlay,):
+            overlay = self.look.showing(name).shown
+            made[name] = overlay.lay(scene_of(self, overlay))
+        return {name: tile_map for name, tile_map in made.items() if tile_map is not None}
 
     def _close_retired(self) -> None:
         for error in self._resources.close_retired():

@@ -6,10 +6,11 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Signal
+from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
-from ..session import Session
+from ..session import Session, View
 from ..slides import Slide
 from .layers import Layers, SlideKeeper, slide_layer, slide_of
 from .main_thread import MainThread
@@ -50,6 +51,7 @@ class Coordinator(QObject):
         self._keeper = SlideKeeper.of(viewer)
         self.viewport = Viewport(viewer, settings.debounce_ms)
         self.main = MainThread()
+        self._application: Any = QGuiApplication.instance()
         self._docks: list[QWidget] = []
         self._wanted_live = True
         self._connect()
@@ -102,6 +104,7 @@ class Coordinator(QObject):
         for callbacks, ours in self._mouse():
             if ours in callbacks:
                 callbacks.remove(ours)
+        self._application.applicationStateChanged.disconnect(self._on_application)
         self.main.close()
         self.viewport.close()
         self.session.close()
@@ -162,10 +165,20 @@ class Coordinator(QObject):
         for callbacks, ours in self._mouse():
             callbacks.append(ours)
         self.viewport.changed.connect(session.set_view)
+        self.viewport.pointed.connect(session.set_cursor)
+        self._application.applicationStateChanged.connect(self._on_application)
+        main.on(session.look_asked, self._on_look_asked)
         main.on(session.map.changed, lambda: self.layers.show_map(session.map.found))
         main.on(session.questions.changed, lambda: self.layers.show_query(session.question.place))
         main.on(session.selection.changed, self._show_selection)
         main.on(session.failed, lambda error: self.failed.emit(str(error)))
+
+    def _on_look_asked(self, view: View) -> None:
+        self.viewport.lead(view)
+        self.session.set_view(view)  # the camera may have been reported before it went there
+
+    def _on_application(self, state: Qt.ApplicationState) -> None:
+        self.session.record.attend(state == Qt.ApplicationState.ApplicationActive)
 
     def _show_selection(self) -> None:
         chosen = self.session.selection.found

@@ -16,7 +16,9 @@ from .coordinator import Coordinator
 from .encoder_chooser import EncoderChooser
 from .encoding_panel import EncodingPanel
 from .overlays import OverlayPanel
+from .overlays.viewing import ViewingOptions
 from .parts import Words
+from .recording_sign import RecordingSign
 from .regions_panel import RegionsPanel
 from .slide_card import SlideCard
 
@@ -46,6 +48,9 @@ class Explorer(QScrollArea):
         self.overlay = OverlayPanel()
         self.regions = RegionsPanel()
         self.error = Words()
+        # Beside what scrolls: it is to be seen wherever somebody is in the dock.
+        self.recording = RecordingSign()
+        self.recording.setParent(self)
         body = QWidget()
         layout = QVBoxLayout(body)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -66,6 +71,7 @@ class Explorer(QScrollArea):
         self._bind_keys(napari_viewer)
         for show in (self._show_slide, self._show_encoder, self._show_look, self._show_map):
             show()
+        self._show_record()
         self.encoding.show_live(session.live)
         self._show_status()
 
@@ -88,6 +94,11 @@ class Explorer(QScrollArea):
         self.regions.draw_requested.connect(self._on_draw)
         self.regions.select_requested.connect(self._on_select)
         self.regions.export_requested.connect(self._on_export)
+        self._viewing.record_toggled.connect(session.record.switch)
+        self._viewing.export_requested.connect(self._on_viewing_export)
+        self.recording.stop_requested.connect(lambda: session.record.switch(False))
+        self.recording.due.connect(self._on_second)
+        hub.main.on(session.record.changed, self._show_record, self)
         hub.failed.connect(self._show_error)
         hub.main.on(session.slide_changed, self._show_slide, self)
         hub.main.on(session.encoder_changed, self._show_encoder, self)
@@ -148,6 +159,25 @@ class Explorer(QScrollArea):
             return
         self.regions.say(f"{count} region{'' if count == 1 else 's'} written to {path.name}.")
 
+    def _on_viewing_export(self, path: Path) -> None:
+        try:
+            count = self._hub.session.record.export(path)
+        except ScaleScopeError as error:
+            self._show_error(str(error))
+            return
+        self._viewing.say(f"{count} view{'' if count == 1 else 's'} written to {path.name}.")
+
+    def _on_second(self) -> None:
+        self._show_record()
+        if self._hub.session.look.overlay == "viewing":
+            self._hub.session.map.refresh()
+
+    @property
+    def _viewing(self) -> ViewingOptions:
+        options = self.overlay.options["viewing"]
+        assert isinstance(options, ViewingOptions)
+        return options
+
     def _step_scale(self, factor: float) -> None:
         session = self._hub.session
         slide, mpp = session.slide, session.mpp
@@ -168,6 +198,7 @@ class Explorer(QScrollArea):
         if slide is not None:
             folder = slide.path.parent if slide.path is not None else None
             self.regions.suggest(folder, f"{Path(slide.name).stem}.geojson")
+            self._viewing.suggest(folder, f"{Path(slide.name).stem}.viewing.jsonl")
         self.error.say("")
         self._show_scale()
 
@@ -187,6 +218,7 @@ class Explorer(QScrollArea):
 
     def _show_look(self) -> None:
         self.overlay.show_look(self._hub.session.look)
+        self._show_trust()
 
     def _show_words(self) -> None:
         self.overlay.look_for.show_words(self._hub.session.question.text)
@@ -199,12 +231,32 @@ class Explorer(QScrollArea):
 
     def _show_trust(self) -> None:
         session = self._hub.session
-        slide, mpp = session.slide, session.mpp
+        slide = session.slide if session.look.shown.of_encoder else None
+        mpp = session.mpp
         if slide is None or slide.mpp is None or mpp is None:
             self.overlay.show_trust([])
             return
         facts = (session.entry, session.encoder, mpp, session.tile_px, session.cosine)
         self.overlay.show_trust(trust(slide, *facts))
+
+    def _show_record(self) -> None:
+        record = self._hub.session.record
+        seconds = record.seconds
+        self._viewing.show_record(record.on, seconds)
+        self.recording.show_record(record.on, record.attended, seconds)
+        self._make_room()
+
+    def resizeEvent(self, event: Any) -> None:
+        """Keep the sign at the top."""
+        super().resizeEvent(event)
+        self._make_room()
+
+    def _make_room(self) -> None:
+        sign, width = self.recording, self.viewport().width()
+        height = 0 if sign.isHidden() else sign.heightForWidth(width)
+        if self.viewportMargins().top() != height:
+            self.setViewportMargins(0, height, 0, 0)
+        sign.setGeometry(0, 0, width, height)
 
     def _show_status(self) -> None:
         session = self._hub.session

@@ -26,12 +26,15 @@ class Viewport(QObject):
     """
 
     changed = Signal(object)
-    """(View): the camera rests here."""
+    """(View): somebody moved the camera, and it rests here."""
+    pointed = Signal(float, float)
+    """(x, y): the mouse moved here, level-0 pixels."""
 
     def __init__(self, viewer: ViewerModel, rest_ms: int = 150) -> None:
         super().__init__()
         self._viewer = viewer
         self._slide: Slide | None = None
+        self._led: View | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(rest_ms)
@@ -43,10 +46,12 @@ class Viewport(QObject):
         ]
         for emitter in self._emitters:
             emitter.connect(self._moved)
+        viewer.cursor.events.position.connect(self._pointed)
 
     def follow(self, slide: Slide | None) -> None:
         """Report places on this slide from now on."""
         self._slide = slide
+        self._led = None
         self._moved()
 
     def view(self) -> View | None:
@@ -75,9 +80,20 @@ class Viewport(QObject):
         camera.center = (0.0, y * unit, x * unit)
         camera.zoom = min(w / (box.w * unit), h / (box.h * unit)) * margin
 
+    def lead(self, view: View) -> None:
+        """Move the camera to what somebody else looks at: it is not reported back to them.
+
+        At their scale where that fits into the canvas, and as a whole where it does not.
+        """
+        self.show(view.box)
+        camera = self._viewer.scene.camera
+        camera.zoom = min(camera.zoom, 1.0 / view.mpp)
+        self._led = self.view()
+
     def close(self) -> None:
         """Stop watching."""
         self._timer.stop()
+        self._viewer.cursor.events.position.disconnect(self._pointed)
         for emitter in self._emitters:
             emitter.disconnect(self._moved)
 
@@ -86,5 +102,19 @@ class Viewport(QObject):
 
     def _report(self) -> None:
         view = self.view()
-        if view is not None:
-            self.changed.emit(view)
+        if view is None or (self._led is not None and _same(view, self._led)):
+            return
+        self._led = None
+        self.changed.emit(view)
+
+    def _pointed(self, event: Any) -> None:
+        if self._slide is not None:
+            unit = self._slide.mpp or 1.0
+            y, x = (float(v) / unit for v in event.value[-2:])
+            self.pointed.emit(x, y)
+
+
+def _same(a: View, b: View) -> bool:
+    """To half a screen pixel: what draws the camera rounds what was set."""
+    off = max(abs(p - q) for p, q in zip(a.box, b.box, strict=True)) / a.box.w
+    return off < 1e-3 and abs(a.mpp / b.mpp - 1) < 1e-3

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from ...analysis import TileMap
 from ...worker import NewestOnly
 from ..look import Look
-from ..scene import Scene
+from ..overlays import Overlay
+from ..scene import Place
 from .finding import Finding
 
 
@@ -17,7 +18,7 @@ class OverlayMap(Finding[TileMap]):
     Parameters
     ----------
     scene : callable
-        What there is to paint from now, None while there is nothing.
+        What there is to paint an overlay from now, None without a slide.
     look : callable
         Which overlay, and how.
     thread : NewestOnly
@@ -25,7 +26,7 @@ class OverlayMap(Finding[TileMap]):
     """
 
     def __init__(
-        self, scene: Callable[[], Scene | None], look: Callable[[], Look], thread: NewestOnly
+        self, scene: Callable[[Overlay], Place | None], look: Callable[[], Look], thread: NewestOnly
     ) -> None:
         super().__init__()
         self._scene, self._look, self._thread = scene, look, thread
@@ -35,6 +36,6 @@ class OverlayMap(Finding[TileMap]):
         self._thread.submit("map", self._paint)
 
     def _paint(self) -> None:
-        generation, look, scene = self.generation, self._look(), self._scene()
-        painted = None if scene is None else look.shown.paint(scene)
+        generation, look = self.generation, self._look()
+        painted = look.shown.lay(self._scene(look.shown))
         self.keep(painted, generation, lambda: look == self._look())

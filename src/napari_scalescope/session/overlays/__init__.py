@@ -5,6 +5,7 @@ from .clusters import ClusterOverlay
 from .overlay import Overlay
 from .pca import PcaOverlay
 from .similarity import SimilarityOverlay
+from .viewing import ViewingOverlay
 
 __all__ = [
     "AttentionOverlay",
@@ -12,4 +13,5 @@ __all__ = [
     "Overlay",
     "PcaOverlay",
     "SimilarityOverlay",
+    "ViewingOverlay",
 ]

@@ -9,7 +9,7 @@ from ...embeddings.embedding_set import Part
 from ...encoders import AttentionSource
 
 if TYPE_CHECKING:
-    from ..scene import Scene
+    from ..scene import Place, Scene
 
 
 class Overlay:
@@ -21,10 +21,13 @@ class Overlay:
         What the chooser calls it.
     waiting : str
         What to do while there is nothing to show, in words for the user.
+    of_encoder : bool
+        Whether it shows what an encoder made of the tissue, so that `trust` has something to say.
     """
 
     title: ClassVar[str]
     waiting: ClassVar[str]
+    of_encoder: ClassVar[bool] = True
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -35,6 +38,12 @@ class Overlay:
     def source(self) -> AttentionSource | None:
         """What the attention it needs is made of, None for what the catalogue says."""
         return None
+
+    def lay(self, place: Place | None) -> TileMap | None:
+        """The map of a place, None while there is nothing to show: nothing encoded, mostly."""
+        from ..scene import Scene
+
+        return self.paint(place) if isinstance(place, Scene) else None
 
     def paint(self, scene: Scene) -> TileMap | None:
         """The map, None while there is nothing to show."""

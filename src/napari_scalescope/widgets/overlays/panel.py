@@ -17,6 +17,7 @@ from .clusters import ClusterOptions
 from .options import Options, select
 from .pca import PcaOptions
 from .similarity import LookFor, SimilarityOptions
+from .viewing import ViewingOptions
 
 #: The controls of each overlay of `Look`.
 OPTIONS: dict[str, type[Options]] = {
@@ -24,6 +25,7 @@ OPTIONS: dict[str, type[Options]] = {
     "similarity": SimilarityOptions,
     "pca": PcaOptions,
     "clusters": ClusterOptions,
+    "viewing": ViewingOptions,
 }
 
 
