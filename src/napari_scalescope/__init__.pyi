@@ -12,16 +12,19 @@ from .analysis import (
     cluster,
     cross_scale_agreement,
     cross_scale_search,
+    find_hits,
     fit_pca,
     mil_attention,
     mil_attention_map,
     pca_map,
     project,
+    regions_above,
     scale_profile,
     similarity_map,
     text_map,
     viewing_agreement,
     viewing_map,
+    whiten,
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .embeddings.cohort import Cohort, Hit
@@ -83,6 +86,7 @@ __all__ = [
     "cross_scale_search",
     "embed",
     "export",
+    "find_hits",
     "fit_pca",
     "load_encoder",
     "mil_attention",
@@ -96,6 +100,7 @@ __all__ = [
     "read_regions",
     "read_tiles",
     "read_viewing",
+    "regions_above",
     "register_encoder",
     "scale_profile",
     "similarity_map",
@@ -103,4 +108,5 @@ __all__ = [
     "tissue_mask",
     "viewing_agreement",
     "viewing_map",
+    "whiten",
 ]

@@ -15,13 +15,25 @@ from .cross_scale import (
 from .mil import Entropy, attention_entropy, mil_attention, mil_attention_map
 from .pca import PcaColours, fit_pca, pca_map
 from .projection import project
-from .similarity import similarity, similarity_map, text_map
+from .similarity import (
+    Hit,
+    Whitening,
+    area_above,
+    find_hits,
+    regions_above,
+    similarity,
+    similarity_map,
+    text_map,
+    whiten,
+    whiten_tokens,
+)
 from .tile_map import MapClass, TileMap
 from .viewing import ViewingAgreement, Visit, viewing_agreement, viewing_map
 
 __all__ = [
     "Clusters",
     "Entropy",
+    "Hit",
     "MapClass",
     "PcaColours",
     "ScaleAnswer",
@@ -30,6 +42,8 @@ __all__ = [
     "TileMap",
     "ViewingAgreement",
     "Visit",
+    "Whitening",
+    "area_above",
     "attention_entropy",
     "attention_map",
     "attention_span",
@@ -37,12 +51,14 @@ __all__ = [
     "cluster",
     "cross_scale_agreement",
     "cross_scale_search",
+    "find_hits",
     "fit_pca",
     "mil_attention",
     "mil_attention_map",
     "pca_map",
     "profile_steps",
     "project",
+    "regions_above",
     "scale_profile",
     "separability",
     "similarity",
@@ -50,4 +66,6 @@ __all__ = [
     "text_map",
     "viewing_agreement",
     "viewing_map",
+    "whiten",
+    "whiten_tokens",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..geometry import IntArray, TileGrid
+from .half import HalfVectors
 
 Part = Literal["patch_tokens", "attention"]
 
@@ -72,16 +73,21 @@ class EmbeddingSet:
 
     @classmethod
     def on_demand(
-        cls, read: Callable[[], npt.NDArray[np.float32]], dim: int, *facts: Any
+        cls,
+        read: Callable[[], npt.NDArray[np.float32]],
+        dim: int,
+        *facts: Any,
+        half: Callable[[], HalfVectors] | None = None,
     ) -> EmbeddingSet:
         """A set whose vectors (n, ``dim``) are read when they are first asked for.
 
         ``facts`` are the other parameters, from ``tiles`` on. A map of attention needs no vectors,
-        and those of a whole slide are gigabytes.
+        and those of a whole slide are gigabytes. ``half`` gives them in half precision, where they
+        are kept like that.
         """
         made = cls(np.empty((0, dim), np.float32), *facts)
         del made.__dict__["vectors"]
-        made.__dict__.update(_read=read, _dim=dim)
+        made.__dict__.update(_read=read, _dim=dim, _half=half)
         return made
 
     def __getattr__(self, name: str) -> Any:
@@ -107,6 +113,18 @@ class EmbeddingSet:
         """Length of a vector."""
         return int(self.__dict__.get("_dim") or self.vectors.shape[1])
 
+    @cached_property
+    def half(self) -> HalfVectors:
+        """The vectors in half precision, ready for cosines. Of a set on disk they are as stored."""
+        read: Callable[[], HalfVectors] | None = self.__dict__.get("_half")
+        return HalfVectors.of(self.vectors) if read is None else read()
+
+    def take(self, index: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Vectors (k, D) of the tiles at some positions in `tiles`, without reading all others."""
+        if "vectors" in self.__dict__ or self.__dict__.get("_half") is None:
+            return self.vectors[np.asarray(index, np.int64)]
+        return self.half.take(index)
+
     @property
     def centres(self) -> npt.NDArray[np.float64]:
         """Centre (n, 2) of every tile as x, y in level-0 pixels."""
@@ -131,13 +149,18 @@ class EmbeddingSet:
 
     def pieces(self, part: Part, tiles: npt.ArrayLike) -> Iterator[npt.NDArray[np.float32]]:
         """The same as `part`, in its order, of a bounded number of tiles at a time, as float32."""
+        for piece in self.half_pieces(part, tiles):
+            yield piece.astype(np.float32)
+
+    def half_pieces(self, part: Part, tiles: npt.ArrayLike) -> Iterator[npt.NDArray[np.float16]]:
+        """The same as they are stored."""
         tiles = np.asarray(tiles, np.int64)
         start, step = 0, 1
         while start < max(1, len(tiles)):
-            piece = self.part(part, tiles[start : start + step]).astype(np.float32)
+            piece = self.part(part, tiles[start : start + step])
             yield piece
             start += len(piece)
-            step = max(1, PIECE_BYTES // piece[0].nbytes)
+            step = max(1, PIECE_BYTES // (2 * piece[0].nbytes))
 
     @cached_property
     def attention(self) -> npt.NDArray[np.float16] | None:

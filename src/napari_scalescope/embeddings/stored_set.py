@@ -33,6 +33,8 @@ from .arrays import Arrays, Corner, Flags
 from .at_hand import AtHand
 from .disk import damage_in_words, disk_errors_in_words
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState
+from .half import HalfVectors
+from .half_at_hand import HalfAtHand
 from .journal import Journal
 from .layout import PARTS, by_block, create
 from .leftovers import remove
@@ -97,7 +99,8 @@ class StoredSet:
             self._swept = False
             self._failed = np.zeros(self.grid.shape, bool)
             self._vectors = AtHand(self.grid.shape, self._arrays.shapes["embedding"][0])
-            self._snapshot: tuple[Any, ...] | None = None  # vectors, tiles, state
+            self._half = HalfAtHand(self.grid.shape)
+            self._snapshot: tuple[Any, ...] | None = None  # vectors, half, tiles, state
             self._take_up_journal()
 
     # --- opening ---
@@ -186,11 +189,11 @@ class StoredSet:
             if self._snapshot is None:
                 tiles = np.argwhere(self.state & TileState.ENCODED).astype(np.int64)
                 vectors = functools.cache(functools.partial(self._vectors_of, tiles))
-                self._snapshot = vectors, tiles, self.state.copy()
-            vectors, tiles, state = self._snapshot
-            return EmbeddingSet.on_demand(
-                vectors, self._vectors.dim, tiles, self.grid, state, self.provenance, self.read
-            )
+                half = functools.cache(functools.partial(self._half_of, tiles))
+                self._snapshot = vectors, half, tiles, self.state.copy()
+            vectors, half, tiles, state = self._snapshot
+            facts = (tiles, self.grid, state, self.provenance, self.read)
+            return EmbeddingSet.on_demand(vectors, self._vectors.dim, *facts, half=half)
 
     def _vectors_of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
         """Vectors (n, D) of encoded tiles, kept in memory from now on."""
@@ -199,6 +202,11 @@ class StoredSet:
             if len(new):
                 self._vectors.put(new, self._read("embedding", new))
             return self._vectors.of(tiles)
+
+    def _half_of(self, tiles: IntArray) -> HalfVectors:
+        """The same in half precision, likewise kept."""
+        with self._mutex:
+            return self._half.of(tiles, lambda new: self._read("embedding", new))
 
     def read(
         self, part: Part | Literal["embedding"], tiles: npt.ArrayLike
@@ -246,6 +254,7 @@ class StoredSet:
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
             self._vectors.replace(tiles, parts["embedding"])
+            self._half.replace(tiles, parts["embedding"])
             self._note(tiles, flags)
 
     def mark(self, tiles: npt.ArrayLike, flag: TileState) -> None:
