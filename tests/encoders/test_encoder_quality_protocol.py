@@ -17,7 +17,7 @@ from tests.benchmarks.encoder_quality.bootstrap import (
 from tests.benchmarks.encoder_quality.claims import claims
 from tests.benchmarks.encoder_quality.clusters import majority
 from tests.benchmarks.encoder_quality.colour import statistics
-from tests.benchmarks.encoder_quality.drift import CHANGES, distances, spread, stain_jitter
+from tests.benchmarks.encoder_quality.drift import CHANGES
 from tests.benchmarks.encoder_quality.maps import border, haematoxylin, seams
 from tests.benchmarks.encoder_quality.probes import (
     Task,
@@ -244,17 +244,6 @@ def test_agreement_leaves_matched_pairs_out_of_random_ones() -> None:
 # --- drift ---
 
 
-def test_unchanged_dyes_leave_a_tile_as_it_was(rng: np.random.Generator) -> None:
-    tile = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    np.testing.assert_array_equal(stain_jitter(tile, 1, 1), tile)
-    assert (stain_jitter(tile, 1.2, 0.8) != tile).any()
-
-
-def test_more_of_both_dyes_is_darker() -> None:
-    tile = np.full((4, 4, 3), (180, 120, 170), np.uint8)
-    assert stain_jitter(tile, 1.2, 1.2).mean() < tile.mean()
-
-
 def test_every_change_keeps_the_shape_of_a_tile(rng: np.random.Generator) -> None:
     tile = rng.integers(0, 256, (32, 32, 3), np.uint8)
     for name, versions in CHANGES.items():
@@ -263,14 +252,6 @@ def test_every_change_keeps_the_shape_of_a_tile(rng: np.random.Generator) -> Non
             assert changed.shape == tile.shape, name
             assert changed.dtype == np.uint8, name
             assert (changed != tile).any(), name
-
-
-def test_the_spread_is_the_mean_distance_of_different_rows(rng: np.random.Generator) -> None:
-    vectors = rng.normal(size=(6, 4))
-    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
-    expected = np.mean([distances(vectors[[i]], vectors[[j]])[0] for i, j in pairs])
-    assert spread(vectors) == pytest.approx(expected)
-    np.testing.assert_allclose(distances(vectors, 3 * vectors), 0, atol=1e-12)
 
 
 # --- colour statistics, clusters, claims ---
