@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_scalescope.analysis.probe.bootstrap import Score, mean_of, mean_score, resample
 from napari_scalescope.analysis.robustness import (
     as_jpeg,
     blurred,
@@ -18,7 +19,6 @@ from napari_scalescope.analysis.robustness import (
 from napari_scalescope.slides.slide import Pixels
 
 from . import data
-from .bootstrap import Score, mean_of, mean_score, resample
 from .features import Bank
 
 TILES_PER_SET = 80
