@@ -124,6 +124,10 @@ def test_nearest_is_what_sorting_gives(n: int, k: int, seed: int) -> None:
     best = np.sort(cosine, axis=1)[:, ::-1][:, :k]
     np.testing.assert_allclose(np.take_along_axis(cosine, found, 1), best, atol=1e-6)
     np.testing.assert_array_equal(nearest(v, k, rows=[n - 1, 0]), found[[n - 1, 0]])
+    some = np.arange(0, n, 2)
+    if len(some) > 1:
+        cosine[:, 1::2] = -np.inf
+        np.testing.assert_array_equal(nearest(v, 1, among=some)[:, 0], cosine.argmax(1))
 
 
 def test_nearest_agrees_with_scikit_learn() -> None:

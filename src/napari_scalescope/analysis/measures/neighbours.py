@@ -12,16 +12,24 @@ from ..similarity import unit
 ROWS = 1024
 
 
-def nearest(vectors: npt.ArrayLike, k: int, *, rows: npt.ArrayLike | None = None) -> IntArray:
+def nearest(
+    vectors: npt.ArrayLike,
+    k: int,
+    *,
+    rows: npt.ArrayLike | None = None,
+    among: npt.ArrayLike | None = None,
+) -> IntArray:
     """The k vectors with the greatest cosine to each, itself left out. Exact.
 
     Parameters
     ----------
     vectors : (n, D) floats
     k : int
-        1 to n - 1.
+        At least 1, and fewer than there are to look among.
     rows : (m,) ints, optional
         For which of them; default all.
+    among : (p,) ints, optional
+        Of which of them neighbours are looked for, each once; default all.
 
     Returns
     -------
@@ -35,21 +43,31 @@ def nearest(vectors: npt.ArrayLike, k: int, *, rows: npt.ArrayLike | None = None
     """
     v = unit(vectors)
     wanted = np.arange(len(v)) if rows is None else np.asarray(rows, np.int64)
-    if not 1 <= k < len(v):
-        raise ValueError(f"of {len(v)} tiles each has 1 to {len(v) - 1} neighbours, not {k}")
+    pool = np.arange(len(v)) if among is None else np.asarray(among, np.int64)
+    if not 1 <= k < len(pool):
+        raise ValueError(f"of {len(pool)} tiles each has 1 to {len(pool) - 1} neighbours, not {k}")
+    place = np.full(len(v), -1)
+    place[pool] = np.arange(len(pool))
+    candidates = v[pool]
     found = np.empty((len(wanted), k), np.int64)
     for start in range(0, len(wanted), ROWS):
         part = wanted[start : start + ROWS]
-        cosine = v[part] @ v.T
-        cosine[np.arange(len(part)), part] = -np.inf
+        cosine = v[part] @ candidates.T
+        itself = np.flatnonzero(place[part] >= 0)
+        cosine[itself, place[part[itself]]] = -np.inf
         best = np.argpartition(-cosine, k - 1, axis=1)[:, :k]
         order = np.argsort(-np.take_along_axis(cosine, best, 1), axis=1, kind="stable")
-        found[start : start + ROWS] = np.take_along_axis(best, order, 1)
+        found[start : start + ROWS] = pool[np.take_along_axis(best, order, 1)]
     return found
 
 
 def neighbour_overlap(
-    a: npt.ArrayLike, b: npt.ArrayLike, k: int = 10, *, rows: npt.ArrayLike | None = None
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    k: int = 10,
+    *,
+    rows: npt.ArrayLike | None = None,
+    among: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float64]:
     """Of the k nearest tiles of each tile in one space, the share that is so in the other too.
 
@@ -63,7 +81,9 @@ def neighbour_overlap(
         Row by row of the same tiles.
     k : int
     rows : (m,) ints, optional
-        For which tiles; default all. Neighbours are looked for among all.
+        For which tiles; default all.
+    among : (p,) ints, optional
+        Of which tiles neighbours are looked for; default all. Of very many a draw does.
 
     Returns
     -------
@@ -78,6 +98,6 @@ def neighbour_overlap(
     x, y = np.asarray(a), np.asarray(b)
     if len(x) != len(y):
         raise ValueError(f"vectors of the same tiles are needed, not {x.shape} and {y.shape}")
-    one, other = nearest(x, k, rows=rows), nearest(y, k, rows=rows)
+    one, other = (nearest(v, k, rows=rows, among=among) for v in (x, y))
     both = np.sort(np.concatenate([one, other], axis=1), axis=1)
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(1) / k, np.float64)
