@@ -7,29 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.benchmarks.encoder_quality.bootstrap import (
-    Score,
-    balanced_accuracy,
-    mean_of,
-    mean_score,
-    resample,
-)
+from napari_scalescope.analysis.probe.bootstrap import Score
 from tests.benchmarks.encoder_quality.claims import claims
 from tests.benchmarks.encoder_quality.clusters import majority
 from tests.benchmarks.encoder_quality.colour import statistics
-from tests.benchmarks.encoder_quality.drift import CHANGES, distances, spread, stain_jitter
+from tests.benchmarks.encoder_quality.drift import CHANGES
 from tests.benchmarks.encoder_quality.maps import border, haematoxylin, seams
-from tests.benchmarks.encoder_quality.probes import (
-    Task,
-    cross_validation,
-    drawn,
-    evaluate,
-    leave_slides_out,
-    logistic,
-    neighbours,
-    row_space,
-    standardised,
-)
 from tests.benchmarks.encoder_quality.scales import (
     PAIRS,
     agreement,
@@ -38,140 +21,6 @@ from tests.benchmarks.encoder_quality.scales import (
     ranks,
     treated,
 )
-
-# --- bootstrap ---
-
-
-def test_a_bootstrap_sample_has_as_many_items_of_each_stratum_as_the_set() -> None:
-    strata = np.repeat(["a", "b", "c"], [5, 1, 9])
-    weights = resample(strata, "set", 50)
-    for value, n in zip("abc", (5, 1, 9), strict=True):
-        assert (weights[:, strata == value].sum(1) == n).all()
-
-
-def test_a_set_is_resampled_alike_whoever_asks() -> None:
-    np.testing.assert_array_equal(resample([0] * 9, "set", 9), resample(["x"] * 9, "set", 9))
-    assert (resample([0] * 9, "set", 9) != resample([0] * 9, "other", 9)).any()
-
-
-def test_balanced_accuracy_counts_classes_alike_however_rare() -> None:
-    labels = np.array(["a"] * 8 + ["b"] * 2)
-    right = np.array([1] * 8 + [0, 0])
-    score = balanced_accuracy(right, np.ones(10), labels, resample(labels, "set", 20))
-    assert score.value == 0.5
-    np.testing.assert_allclose(score.replicates, 0.5)
-
-
-def test_balanced_accuracy_is_that_of_scikit_learn(rng: np.random.Generator) -> None:
-    from sklearn.metrics import balanced_accuracy_score
-
-    truth, found = rng.integers(0, 3, 60), rng.integers(0, 3, 60)
-    score = balanced_accuracy(truth == found, np.ones(60), truth, np.ones((1, 60)))
-    expected = balanced_accuracy_score(truth, found)
-    assert score.value == pytest.approx(expected)
-    assert score.replicates[0] == pytest.approx(expected)
-
-
-def test_items_that_were_never_tested_do_not_count() -> None:
-    labels = np.array(["a", "a", "b", "c"])
-    score = balanced_accuracy([3, 0, 1, 0], [4, 0, 4, 0], labels, np.ones((2, 4)))
-    assert score.value == pytest.approx((3 / 4 + 1 / 4) / 2)
-
-
-def test_the_interval_of_a_mean_is_about_two_standard_errors(rng: np.random.Generator) -> None:
-    values = rng.normal(3, 1, 400)
-    score = mean_of(values, resample(np.zeros(400), "set"))
-    assert score.low < score.value < score.high
-    assert score.high - score.low == pytest.approx(4 * 1 / 20, rel=0.2)
-
-
-def test_differences_are_paired(rng: np.random.Generator) -> None:
-    values = rng.normal(0, 1, 100)
-    weights = resample(np.zeros(100), "set")
-    difference = mean_of(values + 0.01, weights) - mean_of(values, weights)
-    assert difference.low == pytest.approx(0.01)
-    assert difference.high == pytest.approx(0.01)
-
-
-def test_a_mean_of_scores_is_narrower_than_each(rng: np.random.Generator) -> None:
-    scores = [mean_of(rng.normal(0, 1, 80), resample(np.zeros(80), str(i))) for i in range(4)]
-    both = mean_score(scores)
-    assert both.value == pytest.approx(np.mean([s.value for s in scores]))
-    assert both.high - both.low < min(s.high - s.low for s in scores)
-
-
-# --- probes ---
-
-
-def test_features_are_standardised_by_the_training_part_alone() -> None:
-    train = np.array([[0.0, 5.0, 0.1], [2.0, 5.0, 0.1]])
-    a, b = standardised(train, np.array([[4.0, 9.0, 0.2]]))
-    np.testing.assert_allclose(a, [[-1, 0, 0], [1, 0, 0]])
-    np.testing.assert_allclose(b, [[3, 0, 0]])
-
-
-def test_neighbours_vote_and_the_nearer_ones_break_a_tie() -> None:
-    train = np.array([[1, 0], [1, 0.1], [0, 1], [0.2, 1], [-1, 0]])
-    labels = np.array(["a", "a", "b", "b", "c"])
-    np.testing.assert_array_equal(neighbours(train, labels, np.array([[1, 0.3]]), 1), ["a"])
-    np.testing.assert_array_equal(neighbours(train, labels, np.array([[0.1, 9]]), 4), ["b"])
-
-
-def test_a_probe_in_the_row_space_predicts_the_same(rng: np.random.Generator) -> None:
-    labels = np.repeat(["a", "b", "c"], 5)
-    train, test = rng.normal(size=(15, 40)), rng.normal(size=(50, 40))
-    a, b = row_space(train, test)
-    assert a.shape == (15, 15)
-    full, reduced = logistic(train, labels, test, 0.1), logistic(a, labels, b, 0.1)
-    assert (full == reduced).mean() > 0.97
-
-
-def test_a_draw_has_so_many_of_each_class_and_is_the_same_for_everyone() -> None:
-    labels = np.array(["a"] * 30 + ["b"] * 20 + ["c"] * 4)
-    among = np.arange(10, 54)
-    chosen = drawn(labels, among, "set 0")
-    assert np.isin(chosen, among).all()
-    assert len(np.unique(chosen)) == len(chosen)
-    assert [(labels[chosen] == c).sum() for c in "abc"] == [10, 10, 4]
-    np.testing.assert_array_equal(chosen, drawn(labels, among, "set 0"))
-    assert not np.array_equal(chosen, drawn(labels, among, "set 1"))
-
-
-def test_slides_left_out_are_never_learnt_from() -> None:
-    groups = np.array(["1", "1", "2", "3", "4", "4"])
-    labels = np.array(["a", "a", "a", "b", "b", "b"])
-    folds = leave_slides_out(labels, groups)
-    assert len(folds) == 4
-    for train, test in folds:
-        assert not set(groups[train]) & set(groups[test])
-        assert set(labels[train]) == set(labels[test]) == {"a", "b"}
-        assert len(train) + len(test) == 6
-
-
-@pytest.mark.parametrize("given_split", [False, True])
-def test_every_metric_sees_what_is_plainand_nothing_in_noise(
-    given_split: bool, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from tests.benchmarks.encoder_quality import probes
-
-    monkeypatch.setattr(probes, "DRAWS", 3)
-    monkeypatch.setattr(probes, "GRID", (1e-2, 1.0))
-    labels = np.repeat(["a", "b"], 40)
-    half = np.arange(80) % 2 == 0
-    folds = [(np.flatnonzero(half), np.flatnonzero(~half))]
-    folds = folds if given_split else cross_validation(labels)
-    task = Task("set", labels, folds, given_split, "set")
-    noise = rng.normal(size=(80, 6))
-    plain = noise + 8 * (labels == "b")[:, None]
-    for features, low, high in ((plain, 0.99, 1.0), (noise, 0.2, 0.8)):
-        for metric, tally in evaluate(features, task).items():
-            score = balanced_accuracy(tally.right, tally.tries, labels, np.ones((1, 80)))
-            assert low <= score.value <= high, metric
-            draws = 3 if metric == "few-shot" else 1
-            tested = 40 if given_split else 80 - 20 * (metric == "few-shot")
-            assert tally.tries.sum() == draws * tested, metric
-            assert not (given_split and tally.tries[half].any()), metric
-
 
 # --- scales ---
 
@@ -244,17 +93,6 @@ def test_agreement_leaves_matched_pairs_out_of_random_ones() -> None:
 # --- drift ---
 
 
-def test_unchanged_dyes_leave_a_tile_as_it_was(rng: np.random.Generator) -> None:
-    tile = rng.integers(0, 256, (16, 16, 3), np.uint8)
-    np.testing.assert_array_equal(stain_jitter(tile, 1, 1), tile)
-    assert (stain_jitter(tile, 1.2, 0.8) != tile).any()
-
-
-def test_more_of_both_dyes_is_darker() -> None:
-    tile = np.full((4, 4, 3), (180, 120, 170), np.uint8)
-    assert stain_jitter(tile, 1.2, 1.2).mean() < tile.mean()
-
-
 def test_every_change_keeps_the_shape_of_a_tile(rng: np.random.Generator) -> None:
     tile = rng.integers(0, 256, (32, 32, 3), np.uint8)
     for name, versions in CHANGES.items():
@@ -263,14 +101,6 @@ def test_every_change_keeps_the_shape_of_a_tile(rng: np.random.Generator) -> Non
             assert changed.shape == tile.shape, name
             assert changed.dtype == np.uint8, name
             assert (changed != tile).any(), name
-
-
-def test_the_spread_is_the_mean_distance_of_different_rows(rng: np.random.Generator) -> None:
-    vectors = rng.normal(size=(6, 4))
-    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
-    expected = np.mean([distances(vectors[[i]], vectors[[j]])[0] for i, j in pairs])
-    assert spread(vectors) == pytest.approx(expected)
-    np.testing.assert_allclose(distances(vectors, 3 * vectors), 0, atol=1e-12)
 
 
 # --- colour statistics, clusters, claims ---

@@ -10,11 +10,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from napari_scalescope.analysis.probe import bootstrap, classifiers, evaluation, folds
+from napari_scalescope.analysis.probe.bootstrap import Score
 from napari_scalescope.encoders import catalogue, find_entry
 from napari_scalescope.errors import EncoderError
 
-from . import bootstrap, classification, clusters, data, drift, maps, probes, scales
-from .bootstrap import Score
+from . import classification, clusters, data, drift, maps, scales
 from .claims import Claim, claims
 from .describers import (
     MOBILENET,
@@ -101,13 +102,13 @@ def settings(given: argparse.Namespace, used: list[Describer]) -> dict[str, Any]
         "device": given.device,
         "bootstrap": {"resamples": bootstrap.RESAMPLES, "level": bootstrap.LEVEL},
         "probes": {
-            "neighbours": probes.NEIGHBOURS,
-            "outer folds": probes.OUTER_FOLDS,
-            "inner folds": probes.INNER_FOLDS,
-            "grid": probes.GRID,
-            "shots": probes.SHOTS,
-            "draws": probes.DRAWS,
-            "few-shot C": probes.FEW_SHOT_C,
+            "neighbours": classifiers.NEIGHBOURS,
+            "outer folds": folds.FOLDS,
+            "inner folds": classifiers.INNER_FOLDS,
+            "grid": classifiers.GRID,
+            "shots": folds.SHOTS,
+            "draws": evaluation.DRAWS,
+            "few-shot C": evaluation.FEW_SHOT_C,
         },
         "seeds": {
             "folds": 0,

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .bootstrap import Score
+from napari_scalescope.analysis.probe import METRICS
+from napari_scalescope.analysis.probe.bootstrap import Score
+
 from .drift import ROTATION, STAINS
-from .probes import METRICS
 from .scales import TREATMENTS
 
 COLOUR, MOBILENET = "colour", "mobilenet"

@@ -9,12 +9,23 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from napari_scalescope.analysis.probe import (
+    METRICS,
+    Task,
+    cross_validation,
+    evaluate,
+    leave_slides_out,
+)
+from napari_scalescope.analysis.probe.bootstrap import (
+    Score,
+    balanced_accuracy,
+    mean_score,
+    resample,
+)
 from napari_scalescope.slides.slide import Pixels
 
 from . import data
-from .bootstrap import Score, balanced_accuracy, mean_score, resample
 from .features import Bank, say
-from .probes import METRICS, Task, cross_validation, evaluate, leave_slides_out
 
 #: Vectors (n, D) by the name of the encoder.
 Vectors = dict[str, npt.NDArray[np.float32]]

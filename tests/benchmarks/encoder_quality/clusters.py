@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_scalescope.analysis.probe.classifiers import unit
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import Slide, open_slide
@@ -15,7 +16,6 @@ from napari_scalescope.slides.phantom import CLASSES, PhantomSlide, phantom
 
 from . import data
 from .features import Bank, say
-from .probes import unit
 
 MPP = 1.0
 STRIDE_PX = 112

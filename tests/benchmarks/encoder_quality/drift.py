@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
-from napari_scalescope.pretraining.views import stained
+from napari_scalescope.analysis.probe.bootstrap import Score, mean_of, mean_score, resample
+from napari_scalescope.analysis.robustness import (
+    as_jpeg,
+    blurred,
+    drift,
+    restained,
+    rotated,
+    spread,
+)
 from napari_scalescope.slides.slide import Pixels
 
 from . import data
-from .bootstrap import Score, mean_of, mean_score, resample
 from .features import Bank
-from .probes import unit
 
 TILES_PER_SET = 80
 SEED = 0
@@ -27,59 +30,19 @@ BLUR_SIGMA = 1.0
 Change = Callable[[Pixels], Pixels]
 
 
-def stain_jitter(tile: Pixels, haematoxylin: float, eosin: float) -> Pixels:
-    """A tile with its dyes made stronger or weaker by a factor; (1, 1) gives it back."""
-    return stained(tile, (haematoxylin, eosin, 1.0), (0.0, 0.0, 0.0))
-
-
-def as_jpeg(tile: Pixels) -> Pixels:
-    file = io.BytesIO()
-    Image.fromarray(tile).save(file, "JPEG", quality=JPEG_QUALITY)
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
-
-
-def blurred(tile: Pixels) -> Pixels:
-    from scipy import ndimage
-
-    smooth = ndimage.gaussian_filter(tile.astype(np.float32), (BLUR_SIGMA, BLUR_SIGMA, 0))
-    return np.clip(np.round(smooth), 0, 255).astype(np.uint8)
-
-
-def _rotated(quarters: int) -> Change:
-    return lambda tile: np.rot90(tile, quarters)
-
-
-def _jittered(haematoxylin: float, eosin: float) -> Change:
-    return lambda tile: stain_jitter(tile, haematoxylin, eosin)
-
-
 #: Every change by its name; drift is the mean over the versions of one change.
 CHANGES: dict[str, tuple[Change, ...]] = {
-    "rotation": tuple(_rotated(k) for k in (1, 2, 3)),
+    "rotation": tuple(rotated(k) for k in (1, 2, 3)),
     "flip": (np.fliplr, np.flipud),
     **{
-        f"stain ±{100 * s:.0f} %": (_jittered(1 + s, 1 - s), _jittered(1 - s, 1 + s))
+        f"stain ±{100 * s:.0f} %": (restained(1 + s, 1 - s), restained(1 - s, 1 + s))
         for s in JITTER
     },
-    f"JPEG {JPEG_QUALITY}": (as_jpeg,),
-    f"blur {BLUR_SIGMA:g} px": (blurred,),
+    f"JPEG {JPEG_QUALITY}": (as_jpeg(JPEG_QUALITY),),
+    f"blur {BLUR_SIGMA:g} px": (blurred(BLUR_SIGMA),),
 }
 ROTATION = "rotation"
 STAINS = tuple(name for name in CHANGES if name.startswith("stain"))
-
-
-def distances(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """1 − cosine of each row of one set with the same row of the other: (n,)."""
-    return 1 - (unit(a.astype(np.float64)) * unit(b.astype(np.float64))).sum(1)
-
-
-def spread(vectors: npt.NDArray[np.floating]) -> float:
-    """Mean 1 − cosine of different rows of a set."""
-    ones = unit(vectors.astype(np.float64))
-    n = len(ones)
-    total = (ones.sum(0) ** 2).sum() - (ones**2).sum()
-    return float(1 - total / (n * (n - 1)))
 
 
 def run(bank: Bank) -> dict[str, Any]:
@@ -97,7 +60,7 @@ def run(bank: Bank) -> dict[str, Any]:
             changed = np.concatenate([np.stack([v(t) for t in tiles]) for v in versions])
             for name, found in bank.features(f"drift {title}, {change}", changed):
                 for part in np.split(found.embedding, len(versions)):
-                    moved[name] += distances(plain[name].embedding, part) / len(versions)
+                    moved[name] += drift(plain[name].embedding, part) / len(versions)
             for name, values in moved.items():
                 score = mean_of(values, weights)
                 per_set[title].setdefault(change, {})[name] = score

@@ -12,13 +12,13 @@ from scipy.stats import spearmanr
 from skimage.color import rgb2hed
 
 from napari_scalescope.analysis.pca import colours_of
+from napari_scalescope.analysis.probe.bootstrap import Score, mean_of, resample
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import Slide, open_slide
 from napari_scalescope.slides.slide import Pixels
 
 from . import data
-from .bootstrap import Score, mean_of, resample
 from .describers import Describer, EncoderDescriber
 from .features import BATCH, say
 

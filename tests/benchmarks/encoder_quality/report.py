@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .bootstrap import LEVEL, RESAMPLES, Score
+from napari_scalescope.analysis.probe.bootstrap import LEVEL, RESAMPLES, Score
+from napari_scalescope.analysis.probe.classifiers import GRID, NEIGHBOURS
+from napari_scalescope.analysis.probe.evaluation import DRAWS, FEW_SHOT_C, METRICS
+from napari_scalescope.analysis.probe.folds import SHOTS
+
 from .claims import PARTS, Claim
 from .clusters import MPP, SEEDS, STRIDE_PX
 from .data import MIN_TISSUE
 from .drift import TILES_PER_SET
 from .maps import MPP as MAP_MPP
-from .probes import DRAWS, FEW_SHOT_C, GRID, METRICS, NEIGHBOURS, SHOTS
 from .scales import PAIRS, TOPS, TREATMENTS
 
 

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_scalescope.analysis.probe.bootstrap import Score, mean_of, mean_score, resample
+from napari_scalescope.analysis.probe.classifiers import unit
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import Slide
 from napari_scalescope.slides.tissue import tissue_mask
 
 from . import data
-from .bootstrap import Score, mean_of, mean_score, resample
 from .features import Bank, Features, say
-from .probes import unit
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]

@@ -33,10 +33,12 @@ class Score:
 
     @property
     def low(self) -> float:
+        """Lower end of the 95 % interval."""
         return float(np.percentile(self.replicates, (100 - LEVEL) / 2))
 
     @property
     def high(self) -> float:
+        """Upper end of the 95 % interval."""
         return float(np.percentile(self.replicates, (100 + LEVEL) / 2))
 
     def __sub__(self, other: Score) -> Score:
@@ -46,9 +48,11 @@ class Score:
         return Score(self.value / other.value, self.replicates / other.replicates)
 
     def scaled(self, factor: float) -> Score:
+        """In another unit."""
         return Score(self.value * factor, self.replicates * factor)
 
     def as_dict(self) -> dict[str, float]:
+        """Value and interval."""
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
