@@ -101,5 +101,65 @@ MEASURES: dict[str, Measure] = {
         -8, 0, "lower",
         "Wang and Isola 2020.",
     ),
+    "agreement": Measure(
+        "Agreement across scales",
+        "How far the vector of a coarse tile is the mean of the fine ones under it; read which is "
+        "higher, not how high.",
+        -1, 1, "higher",
+        "Cosine without each scale's mean; global alignment of XMAG, 2025.",
+        pairs=True,
+    ),
+    "same place": Measure(
+        "Same place found",
+        "The share of coarse tiles that find their own place among all places of a finer scale.",
+        0, 1, "higher",
+        "First rank by cosine without each scale's mean; cross-scale view pairs of DaX.",
+        pairs=True,
+    ),
+    "balanced_accuracy": Measure(
+        "Balanced accuracy",
+        "Share of my labels recognised from frozen features on tissue that was not learnt from, "
+        "every class counting alike.",
+        0, 1, "higher",
+        "Spatially blocked cross validation, Roberts et al. 2017.",
+    ),
+    "macro_f1": Measure(
+        "Macro F1",
+        "Like balanced accuracy, and false alarms count too.",
+        0, 1, "higher",
+        "Mean over classes of the harmonic mean of precision and recall.",
+    ),
+    "auc": Measure(
+        "AUC",
+        "How often a tile of a class gets more of it than a tile of another class.",
+        0, 1, "higher",
+        "Area under the curve, mean of every class against the rest.",
+    ),
+    "p": Measure(
+        "p",
+        "How likely as great a distance to the best encoder is where there is none.",
+        0, 1, None,
+        "McNemar 1947 for accuracy, DeLong et al. 1988 for AUC.",
+        pairs=True,
+    ),
+    "drift": Measure(
+        "Drift",
+        "How far vectors move under a change that should not matter: 0 not at all, 1 as far as "
+        "another tile is.",
+        0, float("inf"), "lower",
+        "Mean 1 - cosine, in units of that between different tiles.",
+    ),
+    "speed": Measure(
+        "Speed",
+        "Tiles encoded per second on this machine, without reading them.",
+        0, float("inf"), "higher",
+        "Median of three rounds.",
+        unit="tiles/s",
+    ),
 }  # fmt: skip
 """Every measure by its key."""
+
+
+def measure_of(key: str) -> Measure:
+    """The measure that a number's key names: "auc, kNN" is `MEASURES["auc"]`."""
+    return MEASURES[key.partition(",")[0]]
