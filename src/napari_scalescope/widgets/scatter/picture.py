@@ -116,7 +116,7 @@ def _paint_vectors(plot: Plot, painter: QPainter, ink: Ink) -> None:
     size = plot.point_size or automatic_size(len(index), camera.width * camera.height)
     painter.setPen(Qt.PenStyle.NoPen)
     for point, x, y in zip(index.tolist(), px.tolist(), py.tolist(), strict=True):
-        colour, radius = QColor.fromRgb(int(cloud.colours[point])), size / 2
+        colour, radius = QColor.fromRgb(cloud.colour_of(point)), size / 2
         if cloud.selected[point]:
             radius *= SELECTED_GROWTH
         elif cloud.n_selected:

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QImage, QPainter
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from . import keyboard, picture
+from . import kernels, keyboard, picture
 from .arrays import Bools, Colours
 from .camera import Camera
 from .ink import ColourLike, Ink, as_colour, frame
@@ -75,6 +75,7 @@ class ScatterView(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(200, 160)
         self.setAccessibleName("Scatter plot")
+        kernels.warm_up()
         self._redraw()
 
     def sizeHint(self) -> QSize:
