@@ -14,7 +14,6 @@ from qtpy.QtWidgets import QLineEdit
 from napari_scalescope.encoders import catalogue
 from napari_scalescope.exchange import read_regions
 from napari_scalescope.geometry import Box
-from napari_scalescope.widgets.embedding_map import EmbeddingMap
 from napari_scalescope.widgets.explorer import Explorer
 
 from ..embeddings.fake import FakeEncoder
@@ -30,15 +29,6 @@ def explorer(qtbot: Any, hub: Any, viewer: Any) -> Explorer:
     dock = Explorer(viewer)
     qtbot.addWidget(dock)
     dock.resize(340, 900)
-    dock.show()
-    return dock
-
-
-@pytest.fixture
-def embedding_map(qtbot: Any, hub: Any, viewer: Any) -> EmbeddingMap:
-    dock = EmbeddingMap(viewer)
-    qtbot.addWidget(dock)
-    dock.resize(400, 400)
     dock.show()
     return dock
 
@@ -189,69 +179,3 @@ def test_no_text_is_wider_than_the_dock(explorer: Explorer, hub: Any, settle: Se
     body = explorer.widget()
     assert body is not None
     assert body.minimumSizeHint().width() <= 300
-
-
-def test_embedding_map_shows_encoded_tiles(
-    embedding_map: EmbeddingMap, hub: Any, settle: Settle
-) -> None:
-    scatter = embedding_map.scatter
-    open_slide(hub, settle)
-    emb = hub.session.points.found.emb
-    assert len(scatter.selection) == len(emb) == len(hub.session.embeddings())
-    assert "Fake · 0.5 µm/px" in scatter.title
-
-
-def test_a_lasso_glows_on_the_slide_and_back(
-    embedding_map: EmbeddingMap, hub: Any, settle: Settle
-) -> None:
-    open_slide(hub, settle)
-    projection = hub.session.points.found
-    middle = float(np.median(projection.xy[:, 0]))
-    low, high = projection.xy.min(0) - 1, projection.xy.max(0) + 1
-    embedding_map.scatter.select_polygon(
-        [(low[0], low[1]), (middle, low[1]), (middle, high[1]), (low[0], high[1])]
-    )
-    settle(hub)
-    inside = projection.xy[:, 0] < middle
-    chosen = {tuple(t) for t in hub.session.selection.found.tiles.tolist()}
-    assert chosen == {tuple(t) for t in projection.emb.tiles[inside].tolist()}
-    # and from the slide to the map
-    hub.session.selection.choose(projection.emb.tiles[:2], projection.emb.grid.mpp)
-    settle(hub)
-    assert embedding_map.scatter.selection.nonzero()[0].tolist() == [0, 1]
-
-
-def test_double_click_flies_there(embedding_map: EmbeddingMap, hub: Any, settle: Settle) -> None:
-    open_slide(hub, settle)
-    emb = hub.session.points.found.emb
-    embedding_map.scatter.point_activated.emit(7)
-    view = hub.viewport.view()
-    assert view.box.centre == pytest.approx(tuple(emb.centres[7]), abs=1)
-
-
-def test_hover_shows_the_tile(
-    embedding_map: EmbeddingMap, hub: Any, settle: Settle, qtbot: Any
-) -> None:
-    open_slide(hub, settle)
-    embedding_map.scatter.point_hovered.emit(3)
-    qtbot.waitUntil(lambda: embedding_map._picture.isVisible(), timeout=3000)
-    assert embedding_map._picture.pixmap().width() == 128
-    embedding_map.scatter.point_hovered.emit(-1)
-    assert not embedding_map._picture.isVisible()
-
-
-def test_colours_follow_clusters_and_similarity(
-    embedding_map: EmbeddingMap, hub: Any, settle: Settle
-) -> None:
-    open_slide(hub, settle)
-    hub.session.show("clusters", k=3)
-    settle(hub)
-    assert embedding_map._colour.currentData() == "clusters"
-    labels = embedding_map._labels()
-    assert set(labels.tolist()) == {1, 2, 3}
-    embedding_map.scatter.legend_clicked.emit(1)
-    settle(hub)
-    assert len(hub.session.selection.found) == (labels == 2).sum()
-    hub.session.ask(900, 800)
-    settle(hub)
-    assert embedding_map._colour.currentData() == "similarity"

@@ -20,7 +20,7 @@ from ..slides.remembered import remember
 from ..worker import NewestOnly
 from .annotations import Annotations
 from .downloads import Downloads
-from .findings import Finding, Groups, OverlayMap, Points, Question, Questions, Selected
+from .findings import Colouring, Finding, Groups, OverlayMap, Points, Question, Questions, Selected
 from .jobs import slide_job, view_job
 from .look import Look
 from .precision import PrecisionCheck
@@ -52,6 +52,8 @@ class Session(Sight):
         Clusters of the tiles.
     points : Points
         The tiles in the plane.
+    colouring : Colouring
+        What is known of each, to colour them by.
     questions : Questions
         What was asked about.
     selection : Selected
@@ -93,6 +95,8 @@ class Session(Sight):
         self.questions = Questions()
         self.selection = Selected()
         self.annotations = Annotations(lambda: self.groups.found)
+        shown = self.points, self.groups, self.questions, self.annotations, self.map
+        self.colouring = Colouring(partial(scene_of, self), lambda: self.look, self._maps, *shown)
         self._precision = PrecisionCheck(
             self._analysis, self.settings.encoder_folder, self.encoder_changed.emit
         )
@@ -349,7 +353,7 @@ class Session(Sight):
 
     @property
     def _about_scene(self) -> tuple[Finding[Any], ...]:
-        return (self.selection, self.groups, self.points, self.map)
+        return (self.selection, self.groups, self.points, self.map, self.colouring)
 
     def _forget(self) -> None:
         """What was found out is about something that is not looked at any more."""

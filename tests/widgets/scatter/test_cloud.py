@@ -35,14 +35,14 @@ class TestPointCloud:
         cloud.select(mask)
         assert cloud.n_selected == mask.sum()
         assert set(cloud.index[cloud.n_behind :]) == set(np.flatnonzero(mask))
-        assert np.array_equal(cloud.colour, cloud.colours[cloud.index])
+        assert cloud.colour.tolist() == [cloud.colour_of(i) for i in cloud.index]
 
     def test_recolouring_keeps_the_selection(self):
         cloud = PointCloud(np.zeros((4, 2)))
         cloud.select(np.array([1, 0, 0, 1], bool))
         cloud.recolour(np.arange(12, dtype=np.uint8).reshape(4, 3))
         assert cloud.n_selected == 2
-        assert np.array_equal(cloud.colour, cloud.colours[cloud.index])
+        assert cloud.colour.tolist() == [cloud.colour_of(i) for i in cloud.index]
 
     def test_points_without_coordinates_keep_their_index(self):
         cloud = PointCloud(np.array([[np.nan, 1], [1, 1], [2, np.inf]]))
@@ -51,3 +51,19 @@ class TestPointCloud:
         assert cloud.index.tolist() == [1]
         assert cloud.shown.tolist() == [False, True, False]
         assert cloud.bounds == (1, 1, 1, 1)
+
+    def test_hidden_points_are_left_out_of_everything(self):
+        cloud = PointCloud(
+            np.array([[0, 0], [1, 1], [9, 9]]), np.arange(9, dtype=np.uint8).reshape(3, 3)
+        )
+        cloud.select(np.array([1, 0, 1], bool))
+        cloud.hide(np.array([0, 0, 1], bool))
+        assert cloud.bounds == (0, 0, 1, 1)
+        assert sorted(cloud.index.tolist()) == [0, 1]
+        assert cloud.n_selected == 1
+        assert cloud.nearest(9, 9, 1) == -1
+        box = np.array([(-1, -1), (10, -1), (10, 10), (-1, 10)], float)
+        assert cloud.inside(box).tolist() == [True, True, False]
+        cloud.hide(np.zeros(3, bool))
+        assert cloud.n_selected == 2
+        assert cloud.nearest(9, 9, 1) == 2

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QPointF
 
-from .hand import LEFT, NONE, move, wheel
+from .hand import CONTROL, LEFT, NONE, SHIFT, move, wheel
 
 
 @pytest.fixture
@@ -12,7 +13,7 @@ def rows(view):
     view.resize(400, 300)
     view.set_legend([(f"Cluster {i}", (i, 2 * i, 255 - i), 10 * i) for i in range(30)], "All")
     clicks = []
-    view.legend_clicked.connect(clicks.append)
+    view.legend_clicked.connect(lambda row, mode: clicks.append(row))
     return clicks
 
 
@@ -87,4 +88,45 @@ def test_everything_fits_whatever_the_size(view, rows, size, scaling):
     assert not layout.total.intersects(layout.bar)
     if scaling == 1:
         assert not layout.legend.frame.intersects(layout.bar)
+    assert not view.grab().isNull()
+
+
+def test_the_dot_of_a_row_hides_and_its_name_selects_as_the_keys_say(view, qtbot, rows):
+    toggled, chosen = [], []
+    view.legend_toggled.connect(toggled.append)
+    view.legend_clicked.connect(lambda row, mode: chosen.append((row, mode)))
+    box = view._plot.layout().legend.rows[1]
+    dot = QPointF(box.left() + 4, box.center().y()).toPoint()
+    qtbot.mouseClick(view, LEFT, NONE, dot)
+    assert (toggled, chosen) == ([1], [])
+    for modifier in (NONE, SHIFT, CONTROL):
+        qtbot.mouseClick(view, LEFT, modifier, place_of(view, 1))
+    view.mode = "add"
+    qtbot.mouseClick(view, LEFT, NONE, place_of(view, 1))
+    assert [mode for _, mode in chosen] == ["replace", "add", "subtract", "add"]
+    assert toggled == [1]
+    assert view._mouse.tip(QPointF(dot)) == "Hide Cluster 1"
+
+
+def test_a_hidden_row_has_a_hollow_dot(view, rows):
+    def middle_of_dot() -> list[int]:
+        box = view._plot.layout().legend.rows[1]
+        radius = 0.3 * view._plot.letters.line
+        place = QPointF(box.left() + radius, box.center().y()).toPoint()
+        return list(view.grab().toImage().pixelColor(place).getRgb()[:3])
+
+    rows_ = [("a", (255, 0, 0), 1), ("b", (255, 0, 0), 2)]
+    view.set_legend(rows_)
+    assert middle_of_dot() == [255, 0, 0]
+    view.set_legend(rows_, hidden=[1])
+    assert middle_of_dot() != [255, 0, 0]
+
+
+def test_the_way_back_stays_where_everything_is_hidden(view, qtbot, rows):
+    view.set_hidden(np.ones(26, bool))
+    toggled = []
+    view.legend_toggled.connect(toggled.append)
+    box = view._plot.layout().legend.rows[1]
+    qtbot.mouseClick(view, LEFT, NONE, QPointF(box.left() + 4, box.center().y()).toPoint())
+    assert toggled == [1]
     assert not view.grab().isNull()

@@ -94,6 +94,50 @@ class TestPoints:
         for x, y in LATTICE[:25]:
             assert not legend.contains(QPointF(at(view, x, y)))
 
+    def test_a_legend_that_comes_later_is_avoided_unless_someone_moved_the_view(self, view):
+        view.resize(800, 400)
+        view.set_points(LATTICE)
+        rows = [("Tumour", "#ff0000", 12), ("Stroma", (0, 255, 0), 13)]
+        assert not view.moved
+        before = view.camera
+        view.set_legend(rows, "Class")
+        legend = view._plot.layout().legend.frame
+        assert not any(legend.contains(QPointF(at(view, x, y))) for x, y in LATTICE[:25])
+        view.set_legend([])
+        view.camera = before
+        assert view.moved
+        view.set_legend(rows, "Class")
+        assert view.camera == before
+
+
+class TestHiding:
+    def test_hidden_points_are_neither_shown_nor_caught(self, view, changes):
+        view.set_hidden(np.arange(26) < 5)
+        view.select_polygon(square(-0.5, -0.5, 4.5, 1.5))
+        assert changes == [[5, 6, 7, 8, 9]]
+        assert view.accessibleDescription() == "5 of 20 selected, 5 hidden"
+        view.choose(np.ones(26, bool))
+        assert changes[-1] == list(range(5, 25))
+        view.set_hidden(None)
+        assert "hidden" not in view.accessibleDescription()
+        with pytest.raises(ValueError, match="26 points"):
+            view.set_hidden([True])
+
+    def test_other_points_are_all_shown(self, view):
+        view.set_hidden(np.ones(26, bool))
+        view.set_points(np.zeros((4, 2)))
+        assert view.accessibleDescription() == "4 points"
+
+    def test_a_mode_stays_until_it_is_changed(self, view, qtbot, changes):
+        view.tool, view.mode = "box", "add"
+        drag(qtbot, view, [(-0.4, -0.4), (0.4, 0.4)])
+        drag(qtbot, view, [(0.6, -0.4), (1.4, 0.4)])
+        view.mode = "subtract"
+        drag(qtbot, view, [(-0.4, -0.4), (0.4, 0.4)])
+        assert changes == [[0], [0, 1], [1]]
+        with pytest.raises(ValueError, match="mode"):
+            view.mode = "other"
+
 
 class TestSelection:
     def test_setting_is_not_signalled_back(self, view, changes):

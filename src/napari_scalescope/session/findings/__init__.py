@@ -1,5 +1,6 @@
 """What was found out about the thing that is looked at, and is forgotten with it."""
 
+from .colouring import Coloured, Colouring
 from .finding import Finding
 from .groups import Groups
 from .overlay_map import OverlayMap
@@ -8,6 +9,8 @@ from .questions import Question, Questions
 from .selection import Selected, Selection
 
 __all__ = [
+    "Coloured",
+    "Colouring",
     "Finding",
     "Groups",
     "OverlayMap",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
+from . import kernels
 from .arrays import Bools, Colours, Floats, Indices, Packed, Positions
 from .camera import Bounds, Camera
 from .picking import PointGrid, inside_polygon
@@ -24,6 +25,7 @@ def pack(colours: Colours) -> Packed:
     return packed
 
 
+@lru_cache(maxsize=1)  # the same points are shown elsewhere far more often than others are
 def draw_order(n: int) -> Indices:
     """The order in which ``n`` points are drawn: shuffled, so that no class hides another.
 
@@ -43,7 +45,7 @@ class PointCloud:
 
     Drawing walks over contiguous arrays, and that is what makes a frame fast; the order is worked
     out when points or the selection change, which is rarer. Points without finite coordinates
-    keep their index and are left out of everything here.
+    and hidden ones keep their index and are left out of everything here.
 
     Parameters
     ----------
@@ -56,10 +58,10 @@ class PointCloud:
     ----------
     n : int
         How many points there are, shown or not.
+    hidden : bool array (n,)
+        Which points are not to be shown.
     shown, selected : bool array (n,)
-        Which points have finite coordinates, and which are selected.
-    colours : uint32 array (n,)
-        Packed colours.
+        Which points have finite coordinates and are not hidden, and which are selected.
     index : int array
         The points shown, in drawing order.
     x, y, colour : array
@@ -72,16 +74,22 @@ class PointCloud:
         self.n = len(xy)
         self._x = np.ascontiguousarray(xy[:, 0], np.float32)
         self._y = np.ascontiguousarray(xy[:, 1], np.float32)
-        self.shown: Bools = np.isfinite(self._x) & np.isfinite(self._y)
+        self._somewhere: Bools = np.isfinite(self._x) & np.isfinite(self._y)
+        self._given = colours
+        self.selected: Bools = np.zeros(self.n, bool)
+        self.hide(np.zeros(self.n, bool))
+
+    def hide(self, mask: Bools) -> None:
+        """Leave the points in ``mask`` (n,) out of everything, and only those."""
+        self.hidden = mask
+        self.shown: Bools = self._somewhere & ~mask
         order = draw_order(self.n)
         self._order = order if self.shown.all() else order[self.shown[order]]
-        self.colours = self._packed(colours)
-        self.select(np.zeros(self.n, bool))
-
-    def _packed(self, colours: Colours | None) -> Packed:
-        if colours is None:
-            return np.repeat(pack(np.array([DEFAULT_COLOUR], np.uint8)), self.n)
-        return pack(colours)
+        # In the order in which they are drawn while nothing is selected.
+        self._ordered_x, self._ordered_y = self._x[self._order], self._y[self._order]
+        for told in ("bounds", "_grid"):
+            self.__dict__.pop(told, None)
+        self.recolour(self._given)
 
     def __len__(self) -> int:
         """How many points are shown."""
@@ -89,20 +97,42 @@ class PointCloud:
 
     def recolour(self, colours: Colours | None) -> None:
         """Give every point another colour."""
-        self.colours = self._packed(colours)
-        self.colour = self.colours[self.index]
+        self._given = colours
+        self._ordered_colour = self._packed(self._order)
+        self.select(self.selected)
+
+    def _packed(self, index: Indices) -> Packed:
+        """Colours of some points."""
+        if self._given is None:
+            return np.repeat(pack(np.array([DEFAULT_COLOUR], np.uint8)), len(index))
+        if not kernels.fit(len(index)):
+            return pack(self._given)[index]
+        packed = np.empty(len(index), np.uint32)
+        kernels.colours(self._given, index, packed)
+        return packed
+
+    def colour_of(self, point: int) -> int:
+        """Packed colour of one point."""
+        return int(self._packed(np.array([point]))[0])
 
     def select(self, mask: Bools) -> None:
         """Draw the points in ``mask`` (n,) in front of the others, which fade."""
         self.selected = mask
-        if mask.any():
-            front = mask[self._order]
-            behind = self._order[~front]
-            self.index, self.n_behind = np.concatenate([behind, self._order[front]]), len(behind)
+        ordered = self._order, self._ordered_x, self._ordered_y, self._ordered_colour
+        if not mask.any():
+            self.n_behind = len(self._order)
+            self.index, self.x, self.y, self.colour = ordered
+        elif kernels.fit(len(self._order)):
+            self.index, self.colour = np.empty_like(ordered[0]), np.empty_like(ordered[3])
+            self.x, self.y = np.empty_like(ordered[1]), np.empty_like(ordered[2])
+            parted = self.index, self.x, self.y, self.colour
+            self.n_behind = kernels.part(mask, self._order, *ordered, *parted)
         else:
-            self.index, self.n_behind = self._order, len(self._order)
-        self.x, self.y = self._x[self.index], self._y[self.index]
-        self.colour = self.colours[self.index]
+            front = mask[self._order]
+            at = np.concatenate([np.flatnonzero(~front), np.flatnonzero(front)])
+            self.n_behind = len(front) - int(np.count_nonzero(front))
+            self.index, self.colour = self._order[at], self._ordered_colour[at]
+            self.x, self.y = self._ordered_x[at], self._ordered_y[at]
 
     @property
     def n_selected(self) -> int:
@@ -138,8 +168,8 @@ class PointCloud:
         return self._grid.nearest(x, y, radius)
 
     def inside(self, vertices: Floats) -> Bools:
-        """Which of the n points lie in the polygon (m, 2), whether in view or not."""
-        return inside_polygon(self._x, self._y, vertices)
+        """Which of the points shown lie in the polygon (m, 2), in view or not: bool (n,)."""
+        return inside_polygon(self._x, self._y, vertices) & self.shown
 
     def count(self, x0: float, y0: float, x1: float, y1: float) -> int:
         """How many of the points shown lie in a rectangle of the data."""

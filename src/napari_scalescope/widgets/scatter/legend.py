@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
-from qtpy.QtGui import QColor, QImage, QPainter
+from qtpy.QtGui import QColor, QImage, QPainter, QPen
 
 from .ink import LEFT, RIGHT, ColourLike, Ink, Letters, as_colour, paint_plate
 from .wording import grouped, measured, short
@@ -22,6 +22,7 @@ class LegendRow:
     name: str
     colour: QColor
     points: int
+    hidden: bool = False
 
 
 class LegendBoxes(NamedTuple):
@@ -54,6 +55,11 @@ class LegendBoxes(NamedTuple):
         """The row at a place, or -1."""
         return next((i for i, box in self.rows.items() if box.contains(place)), -1)
 
+    def dot_at(self, place: QPointF) -> bool:
+        """Whether a place is on the dot of a row rather than on its name."""
+        i = self.row_at(place)
+        return i >= 0 and place.x() < self.rows[i].left() + self.rows[i].height()
+
 
 @dataclass
 class Legend:
@@ -67,10 +73,16 @@ class Legend:
     first_row: int = 0
     low: bool = False
 
-    def show(self, rows: Sequence[tuple[str, ColourLike, int]], title: str) -> None:
-        """Other classes: (name, colour, count) each."""
+    def show(
+        self,
+        rows: Sequence[tuple[str, ColourLike, int]],
+        title: str,
+        hidden: Collection[int] = (),
+    ) -> None:
+        """Other classes: (name, colour, count) each. Those ``hidden`` are not drawn now."""
         self.rows = [
-            LegendRow(str(name), as_colour(colour), int(count)) for name, colour, count in rows
+            LegendRow(str(name), as_colour(colour), int(count), i in hidden)
+            for i, (name, colour, count) in enumerate(rows)
         ]
         self.title = title
 
@@ -140,13 +152,13 @@ class Legend:
             row, number = self.rows[i], boxes.numbers[i]
             if i == lit:
                 painter.fillRect(box.adjusted(-0.2 * line, 0, 0.2 * line, 0), ink.blend(0.18))
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(row.colour)
+            painter.setPen(QPen(row.colour, 1.5) if row.hidden else Qt.PenStyle.NoPen)
+            painter.setBrush(Qt.BrushStyle.NoBrush if row.hidden else row.colour)
             radius = 0.3 * line
             painter.drawEllipse(QPointF(box.left() + radius, box.center().y()), radius, radius)
             painter.setPen(ink.blend(0.7))
             painter.drawText(box, number, RIGHT)
-            painter.setPen(ink.text)
+            painter.setPen(ink.blend(0.5) if row.hidden else ink.text)
             room = box.width() - 1.4 * line - letters.width(number)
             painter.drawText(
                 box.adjusted(0.9 * line, 0, 0, 0), letters.elided(row.name, room), LEFT

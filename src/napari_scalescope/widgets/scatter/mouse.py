@@ -43,6 +43,8 @@ class Mouse(QObject):
         The point under it, -1 for none.
     outline : Outline, optional
         What is being drawn.
+    mode : {"replace", "add", "subtract"}
+        What becomes of the points selected before, where no key says otherwise.
     """
 
     pointed = Signal(int)
@@ -57,8 +59,11 @@ class Mouse(QObject):
     outlined = Signal(object, str)
     """(Corners, Mode): a lasso or a box was drawn, in data coordinates."""
 
-    row_clicked = Signal(int)
-    """(int): a row of the legend was clicked."""
+    row_clicked = Signal(int, str)
+    """(int, Mode): the name of a row of the legend was clicked."""
+
+    dot_clicked = Signal(int)
+    """(int): the dot of a row of the legend was clicked."""
 
     def __init__(self, widget: QWidget, plot: Plot) -> None:
         super().__init__(widget)
@@ -70,7 +75,8 @@ class Mouse(QObject):
         self._tool: Tool = "pan"
         self._hand = False  # Space is held
         self._panning: tuple[Any, QPointF] | None = None  # the button that holds, and since where
-        self._pressed_row = -1
+        self._pressed_row, self._pressed_dot = -1, False
+        self.mode: Mode = "replace"
 
     @property
     def tool(self) -> Tool:
@@ -95,13 +101,15 @@ class Mouse(QObject):
 
     def tip(self, place: QPointF) -> str:
         """What there is to say to a mouse that rests."""
-        if not len(self._plot.cloud) or self.outline or self.point >= 0:
+        if not self._plot.cloud.n or self.outline or self.point >= 0:
             return ""
         legend = self._plot.layout().legend
         if legend.more.contains(place):
             return "The wheel scrolls the legend."
         if (i := legend.row_at(place)) >= 0:
             row = self._plot.overlay.legend.rows[i]
+            if legend.dot_at(place):
+                return f"{'Show' if row.hidden else 'Hide'} {row.name}"
             return f"{row.name}: {counted(row.points)}"
         return HELP.format(verb=VERBS[self._tool])
 
@@ -113,12 +121,13 @@ class Mouse(QObject):
         left = button == Qt.MouseButton.LeftButton
         pans = self._tool == "pan" or self._hand
         if left and self._on_legend(place):
-            self._pressed_row = self._row_at(place)
+            boxes = self._plot.layout().legend
+            self._pressed_row, self._pressed_dot = boxes.row_at(place), boxes.dot_at(place)
         elif button == Qt.MouseButton.MiddleButton or (left and pans):
             self._panning = button, place
         elif left and len(self._plot.cloud):
             start = self._plot.camera.to_data(place.x(), place.y())
-            self.outline = Outline(_mode(event.modifiers()), self._tool == "box", [start])
+            self.outline = Outline(self._mode(event), self._tool == "box", [start])
         else:
             event.ignore()
             return
@@ -149,8 +158,12 @@ class Mouse(QObject):
             self._finish(self.outline, place)
         elif left and self._pressed_row >= 0:
             row, self._pressed_row = self._pressed_row, -1
-            if self._row_at(place) == row:
-                self.row_clicked.emit(row)
+            boxes = self._plot.layout().legend
+            if boxes.row_at(place) == row and boxes.dot_at(place) == self._pressed_dot:
+                if self._pressed_dot:
+                    self.dot_clicked.emit(row)
+                else:
+                    self.row_clicked.emit(row, self._mode(event))
         self._point_if_idle(place)
         self._update_cursor()
 
@@ -203,7 +216,7 @@ class Mouse(QObject):
         return self._plot.cloud.nearest(*camera.to_data(place.x(), place.y()), REACH / camera.scale)
 
     def _on_legend(self, place: QPointF) -> bool:
-        return len(self._plot.cloud) > 0 and self._plot.layout().legend.frame.contains(place)
+        return self._plot.cloud.n > 0 and self._plot.layout().legend.frame.contains(place)
 
     def _row_at(self, place: QPointF) -> int:
         return self._plot.layout().legend.row_at(place)
@@ -237,9 +250,8 @@ class Mouse(QObject):
         else:  # a click: the point under it, or nothing
             self.picked.emit(self._nearest(place), outline.mode)
 
-
-def _mode(modifiers: Any) -> Mode:
-    keys = Qt.KeyboardModifier
-    if modifiers & keys.ShiftModifier:
-        return "add"
-    return "subtract" if modifiers & (keys.ControlModifier | keys.AltModifier) else "replace"
+    def _mode(self, event: Any) -> Mode:
+        keys, held = Qt.KeyboardModifier, event.modifiers()
+        if held & keys.ShiftModifier:
+            return "add"
+        return "subtract" if held & (keys.ControlModifier | keys.AltModifier) else self.mode

@@ -14,6 +14,7 @@ from .ink import Ink, Letters, translucent, write_on_plate
 
 #: What becomes of the points that were selected before.
 Mode = Literal["replace", "add", "subtract"]
+MODES = ("replace", "add", "subtract")
 Corners = list[tuple[float, float]]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from qtpy.QtCore import QPointF, QRectF, QSize
 from qtpy.QtGui import QPainter
 
-from .ink import Ink, Letters, write_on_plate
+from .ink import CENTRED, Ink, Letters, paint_plate, write_on_plate
 from .legend import ColourBar, Legend, LegendBoxes
 
 
@@ -23,7 +23,7 @@ class Layout(NamedTuple):
 
 @dataclass
 class Overlay:
-    """What is written over the points: title, count, legend and colour bar.
+    """What is written over the points: title, count, a note, legend and colour bar.
 
     It is laid out before it is painted, because the mouse and the view that shows everything have
     to know where the legend is. ``visible`` is about legend and colour bar.
@@ -31,6 +31,7 @@ class Overlay:
 
     title: str = ""
     total: str = ""
+    note: str = ""
     legend: Legend = field(default_factory=Legend)
     bar: ColourBar | None = None
     visible: bool = True
@@ -82,6 +83,14 @@ class Overlay:
         if self.total:
             text = letters.elided(self.total, layout.total.width() - letters.gap)
             write_on_plate(painter, ink, layout.total, text, ink.blend(0.8))
+        if self.note:
+            lines = 1 + int(letters.width(self.note) > 0.75 * size.width())
+            tall = (lines + 0.4) * letters.line
+            top = layout.total.top() - letters.gap - tall
+            box = QRectF(0.1 * size.width(), top, 0.8 * size.width(), tall)
+            paint_plate(painter, ink, box, framed=False)
+            painter.setPen(ink.text)
+            painter.drawText(box, self.note, CENTRED)
         if layout.legend.rows:
             self.legend.paint(painter, ink, layout.legend, letters, mouse)
         if self.bar and layout.bar.height():

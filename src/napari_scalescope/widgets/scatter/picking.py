@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from . import kernels
 from .arrays import Bools, Floats, Indices, Positions
 
 #: Pairs of a point and an edge looked at at once: bounds the memory that a polygon needs.
@@ -29,10 +30,14 @@ class PointGrid:
         bucket = self._column(y, 1).astype(np.uint16)
         bucket *= np.uint16(self.SIDE)
         bucket += self._column(x, 0).astype(np.uint16)
-        order = np.argsort(bucket, kind="stable")
-        self._x, self._y, self._index = x[order], y[order], index[order]
         count = np.bincount(bucket, minlength=self.SIDE**2)
         self._start = np.concatenate([[0], np.cumsum(count)])
+        if kernels.fit(len(x)):
+            order = np.empty(len(x), np.intp)
+            kernels.buckets(bucket, self._start, order)
+        else:
+            order = np.argsort(bucket, kind="stable")
+        self._x, self._y, self._index = x[order], y[order], index[order]
 
     def _column(self, value: npt.NDArray[np.floating], axis: int) -> Floats:
         place: Floats = (value - self._origin[axis]) * self._per_unit[axis]
@@ -82,20 +87,23 @@ def inside_polygon(x: Positions, y: Positions, vertices: Floats, resolution: int
     bool array (n,)
     """
     inside = np.zeros(len(x), bool)
-    start = np.asarray(vertices, np.float64).reshape(-1, 2)
+    start = np.ascontiguousarray(vertices, np.float64).reshape(-1, 2)
     low, high = (start.min(0), start.max(0)) if len(start) else (np.zeros(2), np.zeros(2))
     if len(start) < 3 or not np.isfinite(start).all() or not (high > low).all():
         return inside
-    near = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
-    points = np.stack([x[near], y[near]]).astype(np.float64)
-    scale = resolution / (high - low).max()
+    scale = float(resolution / (high - low).max())
     corners = (start - low) * scale + 1  # one empty cell all around
     shape = (int(corners[:, 1].max()) + 3, int(corners[:, 0].max()) + 3)
     filled, border = _painted(corners, shape)
+    if kernels.fit(len(x)):
+        x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
+        kernels.inside(x, y, start, scale, filled, border, inside)
+        return inside
+    near = np.flatnonzero((x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1]))
+    points = np.stack([x[near], y[near]]).astype(np.float64)
     column, row = ((points - low[:, None]) * scale + 1).astype(np.intp)
-    cell = row * shape[1] + column
-    found = filled.reshape(-1)[cell]
-    unsure = np.flatnonzero(border.reshape(-1)[cell])
+    found = filled[row, column]
+    unsure = np.flatnonzero(border[row, column])
     found[unsure] = _winding(points[0, unsure], points[1, unsure], start) != 0
     inside[near[found]] = True
     return inside

@@ -28,13 +28,14 @@ def paint(
 ) -> None:
     """Paint everything that belongs into a picture as well as on the screen."""
     letters, area = plot.letters, QRectF(plot.rect)
-    overlay = plot.overlay if len(plot.cloud) else Overlay(plot.overlay.title)
+    overlay = plot.overlay if plot.cloud.n else Overlay(plot.overlay.title)
     painter.setFont(letters.plain)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     if len(plot.cloud):
         paint_points()
     else:
         painter.fillRect(area, ink.background)
+    if not plot.cloud.n:
         painter.setPen(ink.blend(0.65))
         margin = 0.1 * area.width()
         painter.drawText(area.adjusted(margin, margin, -margin, -margin), plot.empty_text, CENTRED)
@@ -116,7 +117,7 @@ def _paint_vectors(plot: Plot, painter: QPainter, ink: Ink) -> None:
     size = plot.point_size or automatic_size(len(index), camera.width * camera.height)
     painter.setPen(Qt.PenStyle.NoPen)
     for point, x, y in zip(index.tolist(), px.tolist(), py.tolist(), strict=True):
-        colour, radius = QColor.fromRgb(int(cloud.colours[point])), size / 2
+        colour, radius = QColor.fromRgb(cloud.colour_of(point)), size / 2
         if cloud.selected[point]:
             radius *= SELECTED_GROWTH
         elif cloud.n_selected:

@@ -30,7 +30,7 @@ class Plot:
         self.point_size: float | None = None
         self.empty_text = "Nothing to show yet"
         self._camera: Camera | None = None  # None: what shows everything when next asked for
-        self._fitted = True  # nobody has panned or zoomed since everything was in view
+        self.fitted = True  # nobody has panned or zoomed since everything was in view
 
     @property
     def rect(self) -> QRect:
@@ -67,7 +67,7 @@ class Plot:
         """The part of the data in view."""
         camera, width, height = self._camera, self.rect.width(), self.rect.height()
         resized = camera is None or (camera.width, camera.height) != (width, height)
-        if camera is None or (resized and self._fitted):
+        if camera is None or (resized and self.fitted):
             camera = self._whole()
             self._place_legend(camera)
         elif resized:
@@ -78,14 +78,14 @@ class Plot:
     @camera.setter
     def camera(self, camera: Camera) -> None:
         self._camera = camera
-        self._fitted = False
+        self.fitted = False
         self._widget.update()
 
     def fit(self) -> None:
         """Bring everything into view."""
         # Done when the view is next asked for: by then the legend is there to be avoided.
         self._camera = None
-        self._fitted = True
+        self.fitted = True
         self._widget.update()
 
     def pan(self, dx: float, dy: float) -> None:

@@ -1,7 +1,7 @@
 """Points to pixels.
 
-A million points are cheap as long as every step is one pass over flat arrays, so nothing in here
-loops over points.
+A million points are cheap as long as every step is one pass over flat arrays: nothing in here
+loops over points, and where they are many `kernels` does the same in compiled loops.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from . import kernels
 from .arrays import Indices, Packed, Positions
 from .camera import Camera
 from .cloud import PointCloud, pack
@@ -68,8 +69,8 @@ def rasterise(
     reach = math.ceil((MAX_SIZE if point_size is None else point_size) * ratio) + 2
     layers = []
     for part in (slice(None, cloud.n_behind), slice(cloud.n_behind, None)):
-        px, py, kept = camera.project(cloud.x[part], cloud.y[part], ratio, reach)
-        layers.append((px, py, cloud.colour[part][kept]))
+        points = cloud.x[part], cloud.y[part], cloud.colour[part]
+        layers.append(_in_view(camera, *points, ratio, reach))
     n = sum(len(px) for px, _, _ in layers)
     area = camera.width * camera.height
     crowding = n / (DENSE * area)
@@ -88,6 +89,21 @@ def rasterise(
             # Fading the picture costs less than fading every point, and gives the same.
             picture = _between(_between(picture, empty), empty)  # half of a half: FADED
     return picture
+
+
+def _in_view(
+    camera: Camera, x: Positions, y: Positions, colour: Packed, ratio: float, reach: int
+) -> tuple[Positions, Positions, Packed]:
+    """Screen positions (device px) and colours of the points in view or up to ``reach`` beyond."""
+    if not kernels.fit(len(x)):
+        px, py, kept = camera.project(x, y, ratio, reach)
+        return px, py, colour[kept]
+    width, height = camera.width * ratio, camera.height * ratio
+    edges = (-reach, width + reach, -reach, height + reach)
+    view = (camera.x, camera.y, camera.scale * ratio, width / 2, height / 2, *edges)
+    px, py, seen = np.empty_like(x), np.empty_like(y), np.empty_like(colour)
+    n = kernels.cull(x, y, colour, np.array(view, np.float32), px, py, seen)
+    return px[:n], py[:n], seen[:n]
 
 
 def _disc(diameter: int) -> tuple[Indices, Indices]:
@@ -114,33 +130,32 @@ def _dots(picture: Packed, px: Positions, py: Positions, colour: Packed, size: f
     return _stamped(picture, px, py, colour, max(round(size), 1))
 
 
-def _overhang(picture: Packed, px: Positions, py: Positions) -> int:
-    """How many pixels beyond the picture the outermost point lies."""
-    height, width = picture.shape
-    outermost = max(0, -px.min(), -py.min(), px.max() - width, py.max() - height)
-    return math.ceil(float(outermost))
-
-
 def _stamped(
     picture: Packed, px: Positions, py: Positions, colour: Packed, diameter: int
 ) -> Packed:
     """The picture with a disc of one colour per point."""
     height, width = picture.shape
-    pad = _overhang(picture, px, py) + diameter
+    shift = np.float32(0.5 - diameter / 2)
+    rows, columns = _disc(diameter)
+    if kernels.fit(len(px)):
+        picture = np.ascontiguousarray(picture)
+        offsets = np.ascontiguousarray(rows), np.ascontiguousarray(columns)
+        kernels.stamp(px, py, colour, shift, *offsets, picture)
+        return picture
+    outermost = max(0, -px.min(), -py.min(), px.max() - width, py.max() - height)
+    pad = math.ceil(float(outermost)) + diameter
     padded = np.empty((height + 2 * pad, width + 2 * pad), np.uint32)
     inner = padded[pad : pad + height, pad : pad + width]
     inner[...] = picture
     flat = padded.reshape(-1)
-    # Both are positive by now, so that cutting off decimals rounds to the nearest corner.
-    shift = np.float32(pad + 0.5 - diameter / 2)
-    corner = (py + shift).astype(np.intp) * padded.shape[1] + (px + shift).astype(np.intp)
-    rows, columns = _disc(diameter)
-    stamp = rows * padded.shape[1] + columns
-    step = max(CHUNK // len(stamp), 1)
+    top, left = (np.floor(p + shift).astype(np.intp) + pad for p in (py, px))
+    corner = top * padded.shape[1] + left
+    disc = rows * padded.shape[1] + columns
+    step = max(CHUNK // len(disc), 1)
     for i in range(0, len(corner), step):
         # Point by point, not offset by offset: of two writes to a pixel the later point's stays.
-        where = (corner[i : i + step, None] + stamp).reshape(-1)
-        flat[where] = np.repeat(colour[i : i + step], len(stamp))
+        where = (corner[i : i + step, None] + disc).reshape(-1)
+        flat[where] = np.repeat(colour[i : i + step], len(disc))
     return inner
 
 
@@ -152,41 +167,50 @@ def _shade(
     A pixel is here what a point covers, ``size`` device pixels wide. What is under it must have
     one colour: the background, or points shaded before at the same size.
     """
-    cells = picture[::size, ::size]
-    height, width = cells.shape
-    pad = _overhang(picture, px, py) // size + 1
-    shape = height + 2 * pad, width + 2 * pad
-    per_pixel, shift = np.float32(1 / size), np.float32(pad)
-    row, column = (py * per_pixel + shift).astype(np.intp), (px * per_pixel + shift).astype(np.intp)
-    cell = row * shape[1] + column
-
-    def gathered(weight: npt.NDArray[np.float64] | None) -> npt.NDArray[np.float64 | np.intp]:
-        total = np.bincount(cell, weight, shape[0] * shape[1]).reshape(shape)
-        return total[pad : pad + height, pad : pad + width].reshape(-1)
-
-    count = gathered(None).astype(np.intp, copy=False)
-    some = np.flatnonzero(count)
-    if not len(some):
+    height, width = (-(-side // size) for side in picture.shape)
+    histogram = np.zeros(4096, np.int64)
+    cells = np.zeros((height * width, 4), np.uint32)
+    if kernels.fit(len(px)):
+        kernels.gather(px, py, colour, width, height, np.float32(1 / size), cells)
+        kernels.tally(cells, histogram)
+        kernels.shade(cells, width, _opacities(histogram, faintest), picture, size)
         return
-    count = count[some]
-    # Full strength is what one pixel in a hundred exceeds: a single crowded spot says nothing.
-    histogram = np.bincount(np.minimum(count, 4095))
-    full = max(int(np.searchsorted(np.cumsum(histogram), 0.99 * len(some))), 2)
-    steps = np.log(np.arange(1, full + 1)) / math.log(full)
-    opacity = (faintest + (1 - faintest) * steps)[np.minimum(count, full) - 1]
-    flat = cells.reshape(-1)  # a copy if size > 1
+    column, row = px * np.float32(1 / size), py * np.float32(1 / size)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    cell = row[inside].astype(np.intp) * width + column[inside].astype(np.intp)
+    cells[:, 0] = np.bincount(cell, minlength=len(cells))
+    for channel, bits in enumerate((16, 8, 0), 1):
+        value = ((colour[inside] >> np.uint32(bits)) & np.uint32(255)).astype(np.float64)
+        cells[:, channel] = np.bincount(cell, value, len(cells))
+    some = np.flatnonzero(cells[:, 0])
+    count = cells[some, 0].astype(np.intp)
+    histogram += np.bincount(np.minimum(cells[:, 0], 4095), minlength=4096)
+    steps = _opacities(histogram, faintest)
+    opacity = steps[np.minimum(count, len(steps)) - 1]
+    flat = np.ascontiguousarray(picture[::size, ::size]).reshape(-1)  # a copy if size > 1
     under = flat[some]
     painted = np.full(len(some), 0xFF, np.uint32)
-    for bits in (16, 8, 0):
-        channel = ((colour >> np.uint32(bits)) & np.uint32(255)).astype(np.float64)
-        below = (under >> np.uint32(bits)) & np.uint32(255)
-        mixed = below + (gathered(channel)[some] / count - below) * opacity
+    for channel, bits in enumerate((16, 8, 0), 1):
+        below = ((under >> np.uint32(bits)) & np.uint32(255)).astype(np.float64)
+        mixed = below + (cells[some, channel] / count - below) * opacity
         painted <<= np.uint32(8)
         painted |= (mixed + 0.5).astype(np.uint32)
     flat[some] = painted
     if size > 1:
-        wide = np.repeat(flat.reshape(cells.shape), size, axis=1)[:, : picture.shape[1]]
+        wide = np.repeat(flat.reshape(height, width), size, axis=1)[:, : picture.shape[1]]
         picture[...] = np.repeat(wide, size, axis=0)[: picture.shape[0]]
+
+
+def _opacities(histogram: npt.NDArray[np.int64], faintest: float) -> npt.NDArray[np.float64]:
+    """How opaque a pixel with one point is, with two and so on, to that of full strength.
+
+    ``histogram`` says how many pixels have how many points. Full strength is what one pixel in a
+    hundred exceeds: a single crowded spot says nothing.
+    """
+    filled = np.cumsum(histogram[1:])
+    full = max(int(np.searchsorted(filled, 0.99 * filled[-1])) + 1, 2)
+    steps: npt.NDArray[np.float64] = np.log(np.arange(1, full + 1)) / math.log(full)
+    return faintest + (1 - faintest) * steps
 
 
 def _between(a: Packed, b: Packed | np.uint32) -> Packed:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from qtpy.QtGui import QImage, QPainter
-from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QWidget
 
 from . import keyboard, picture
 from .arrays import Bools, Colours
 from .camera import Camera
-from .ink import ColourLike, Ink, as_colour, frame
+from .canvas import Canvas
+from .ink import ColourLike
 from .legend import ColourBar
-from .mouse import VERBS, Mouse, Tool
-from .outline import Mode
-from .plot import Plot
-from .wording import counted, grouped
+from .mouse import VERBS, Tool
+from .outline import MODES, Mode
 
 
-class ScatterView(QWidget):
+class ScatterView(Canvas):
     """Points to look at, point at and select, known by nothing but their index.
 
     It is where a person sees the whole of an embedding at once and says "these". It does not know
@@ -46,8 +45,11 @@ class ScatterView(QWidget):
         The point under the mouse, -1 for none.
     point_activated : Signal(int)
         A point was double-clicked.
-    legend_clicked : Signal(int)
-        A row of the legend was clicked.
+    legend_clicked : Signal(int, str)
+        The name of a row of the legend was clicked, and what is to become of the points selected
+        before: "replace", "add" or "subtract".
+    legend_toggled : Signal(int)
+        The dot of a row of the legend was clicked.
     tool_changed : Signal(str)
         The left button does something else now.
     """
@@ -55,31 +57,18 @@ class ScatterView(QWidget):
     selection_changed = Signal(object)
     point_hovered = Signal(int)
     point_activated = Signal(int)
-    legend_clicked = Signal(int)
+    legend_clicked = Signal(int, str)
+    legend_toggled = Signal(int)
     tool_changed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._plot = Plot(self)
-        self._mouse = Mouse(self, self._plot)
-        self._highlighted = -1
-        self._points: tuple[Any, QImage] | None = None  # as last painted, and of what
         self._mouse.pointed.connect(self.point_hovered)
         self._mouse.opened.connect(self.point_activated)
         self._mouse.row_clicked.connect(self.legend_clicked)
+        self._mouse.dot_clicked.connect(self.legend_toggled)
         self._mouse.outlined.connect(self.select_polygon)
         self._mouse.picked.connect(self._pick)
-        self.setMouseTracking(True)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(200, 160)
-        self.setAccessibleName("Scatter plot")
-        self._redraw()
-
-    def sizeHint(self) -> QSize:
-        """What it takes to see clusters as clusters."""
-        return QSize(360, 320)
 
     # --- what is shown --------------------------------------------------------------------------
 
@@ -115,9 +104,35 @@ class ScatterView(QWidget):
         cloud.recolour(_checked(colours, cloud.n))
         self._redraw()
 
-    def set_legend(self, rows: Sequence[tuple[str, ColourLike, int]], title: str = "") -> None:
-        """Say what the colours stand for: (name, colour, count) per class; no rows: no legend."""
-        self._plot.overlay.legend.show(rows, title)
+    def set_hidden(self, mask: npt.ArrayLike | None) -> None:
+        """Do not show the points in ``mask``, bool (n,), until told otherwise; None: show all.
+
+        They cannot be picked, and a lasso does not catch them.
+        """
+        cloud = self._plot.cloud
+        hidden = np.zeros(cloud.n, bool) if mask is None else np.array(mask, bool)
+        if hidden.shape != (cloud.n,):
+            raise ValueError(f"{cloud.n} points cannot be hidden by the shape {hidden.shape}")
+        if not np.array_equal(hidden, cloud.hidden):
+            cloud.hide(hidden)
+            self._mouse.point_at(None)
+            self._redraw()
+
+    def set_legend(
+        self,
+        rows: Sequence[tuple[str, ColourLike, int]],
+        title: str = "",
+        hidden: Collection[int] = (),
+    ) -> None:
+        """Say what the colours stand for: (name, colour, count) per class; no rows: no legend.
+
+        The dots of rows in ``hidden`` are hollow: their points are not shown.
+        """
+        legend = self._plot.overlay.legend
+        before = len(legend.rows)
+        legend.show(rows, title, hidden)
+        if self._plot.fitted and len(rows) != before:
+            self._plot.fit()  # beside the legend rather than under it
         self.update()
 
     def set_colour_bar(
@@ -146,6 +161,16 @@ class ScatterView(QWidget):
     @title.setter
     def title(self, title: str) -> None:
         self._plot.overlay.title = title
+        self.update()
+
+    @property
+    def note(self) -> str:
+        """A sentence over the points: why they look as they do."""
+        return self._plot.overlay.note
+
+    @note.setter
+    def note(self, text: str) -> None:
+        self._plot.overlay.note = text
         self.update()
 
     @property
@@ -187,6 +212,11 @@ class ScatterView(QWidget):
     def camera(self, camera: Camera) -> None:
         self._plot.camera = camera
 
+    @property
+    def moved(self) -> bool:
+        """Whether somebody panned or zoomed since everything was in view."""
+        return not self._plot.fitted
+
     def fit(self) -> None:
         """Bring everything into view."""
         self._plot.fit()
@@ -203,6 +233,17 @@ class ScatterView(QWidget):
         if tool != self._mouse.tool:
             self._mouse.tool = tool
             self.tool_changed.emit(tool)
+
+    @property
+    def mode(self) -> Mode:
+        """What drawing does to the points selected before, where no key says otherwise."""
+        return self._mouse.mode
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        if mode not in MODES:
+            raise ValueError(f'the mode must be "replace", "add" or "subtract", not {mode!r}')
+        self._mouse.mode = mode
 
     # --- selecting ------------------------------------------------------------------------------
 
@@ -247,13 +288,17 @@ class ScatterView(QWidget):
         """Select nothing."""
         self._choose(np.zeros(self._plot.cloud.n, bool))
 
+    def choose(self, mask: npt.ArrayLike, mode: Mode = "replace") -> None:
+        """Select points as if the user had: bool (n,), those that are shown."""
+        self._choose(np.asarray(mask, bool) & self._plot.cloud.shown, mode)
+
     def _pick(self, point: int, mode: Mode) -> None:
         self._choose(np.arange(self._plot.cloud.n) == point, mode)
 
     def _choose(self, mask: Bools, mode: Mode = "replace") -> None:
         """What the user wants selected; says so if that is a change."""
         before = self._plot.cloud.selected
-        if mode not in ("replace", "add", "subtract"):
+        if mode not in MODES:
             raise ValueError(f'the mode must be "replace", "add" or "subtract", not {mode!r}')
         if mode == "add":
             mask = before | mask
@@ -292,102 +337,8 @@ class ScatterView(QWidget):
         title = self.title or self.accessibleName()
         picture.write_svg(self._plot, self._ink(background), title, path)
 
-    def _ink(self, background: ColourLike | None = None) -> Ink:
-        ink = Ink.of(self.palette())
-        return ink if background is None else ink.on(as_colour(background))
-
-    # --- painting -------------------------------------------------------------------------------
-
-    def paintEvent(self, event: Any) -> None:
-        """Paint the view, and what is only of the moment: rings, the lasso, the focus."""
-        plot, mouse, ink, ratio = self._plot, self._mouse, self._ink(), self.devicePixelRatioF()
-        key = (self.camera, ratio, ink.background.rgb())
-        if self._points is None or self._points[0] != key:
-            self._points = key, picture.points(plot, ink, ratio)
-        points, area = self._points[1], QRectF(self.rect())
-        painter = QPainter(self)
-        picture.paint(plot, painter, ink, lambda: painter.drawImage(area, points), mouse.place)
-        for point in {mouse.point, self._highlighted} - {-1}:
-            picture.paint_ring(plot, painter, ink, point)
-        if mouse.outline:
-            mouse.outline.paint(painter, ink, self.camera, plot.letters, mouse.place)
-        if self.hasFocus():
-            frame(painter, area, ink.accent)
-        painter.end()
-
-    def _redraw(self) -> None:
-        """Points, colours or the selection are others now."""
-        self._points = None
-        shown, selected = len(self._plot.cloud), self._plot.cloud.n_selected
-        total = f"{grouped(selected)} of {grouped(shown)} selected" if selected else counted(shown)
-        self._plot.overlay.total = total
-        self.setAccessibleDescription(total if shown else self.empty_text)
-        self.update()
-
-    # --- events ---------------------------------------------------------------------------------
-
-    def mousePressEvent(self, event: Any) -> None:
-        """See `Mouse.press`."""
-        self._mouse.press(event)
-
-    def mouseMoveEvent(self, event: Any) -> None:
-        """See `Mouse.move`."""
-        self._mouse.move(event)
-
-    def mouseReleaseEvent(self, event: Any) -> None:
-        """See `Mouse.release`."""
-        self._mouse.release(event)
-
-    def mouseDoubleClickEvent(self, event: Any) -> None:
-        """See `Mouse.double_click`."""
-        self._mouse.double_click(event)
-
-    def wheelEvent(self, event: Any) -> None:
-        """See `Mouse.wheel`."""
-        self._mouse.wheel(event)
-
-    def leaveEvent(self, event: Any) -> None:
-        """See `Mouse.leave`."""
-        self._mouse.leave()
-
-    def event(self, event: Any) -> bool:
-        """Keep the keys that mean something here, and say what is under a resting mouse."""
-        kind = event.type()
-        if kind == QEvent.Type.ShortcutOverride and self._command(event) is not None:
-            event.accept()  # else a shortcut of the window would get it
-            return True
-        if kind == QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self._mouse.tip(QPointF(event.pos())), self)
-            return True
-        return super().event(event)
-
-    def keyPressEvent(self, event: Any) -> None:
-        """Do what the key stands for."""
-        if (command := self._command(event)) is not None:
-            command()
-        else:
-            super().keyPressEvent(event)
-
     def _command(self, event: Any) -> Callable[[], None] | None:
         return keyboard.command(event, self, self._plot, self._mouse)
-
-    def keyReleaseEvent(self, event: Any) -> None:
-        """Let go of the hand that Space gave."""
-        if event.key() == Qt.Key.Key_Space:
-            if not event.isAutoRepeat():
-                self._mouse.hold_hand(False)
-        else:
-            super().keyReleaseEvent(event)
-
-    def focusOutEvent(self, event: Any) -> None:
-        """Forget Space: its release goes to whoever has the focus now."""
-        super().focusOutEvent(event)
-        self._mouse.hold_hand(False)
-
-    def changeEvent(self, event: Any) -> None:
-        """Palette, style and font are read when painting."""
-        super().changeEvent(event)
-        self.update()
 
 
 def _checked(colours: npt.ArrayLike | None, n: int) -> Colours | None:
