@@ -14,6 +14,9 @@ from safetensors.numpy import save_file
 
 import napari_scalescope as ss
 
+from .slides.conftest import write_pyramid
+from .slides.memory import coloured_slide
+
 SHAPES = {
     "conv1": (32, 3, 5, 5),
     "conv2": (32, 32, 5, 5),
@@ -122,3 +125,24 @@ def test_nuclei_light_up(janowczyk: ModuleType, shared: Path, dense: bool) -> No
     stain = rgb2hed(pixels)[..., 0].reshape(28, 8, 28, 8).mean((1, 3))
     dark, pale = np.quantile(stain, [0.95, 0.5])
     assert found[stain > dark].mean() > 5 * found[stain < pale].mean()
+
+
+def test_the_agent_of_the_docs_looks_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = Path(__file__).parents[1] / "docs" / "scripting.md"
+    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    pixels = coloured_slide(1500, 1200).read_level(0, 0, 0, 1500, 1200)
+    write_pyramid(tmp_path / "slide.tif", pixels, mpp=0.5, compression="deflate")
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace("slide.svs", "slide.tif"), {})
+    told = capsys.readouterr().out.splitlines()
+    assert len(told) == 3
+    assert told[-1].startswith("at 0.50 µm/px")
+    visits = ss.read_viewing(tmp_path / "looked.jsonl")
+    assert visits[0].box == (0, 0, 1500, 1200)
+    assert min(v.mpp for v in visits) == 0.5
+    assert {v.slide for v in visits} == {"slide.tif"}
+    with ss.open_slide(tmp_path / "slide.tif") as slide:
+        seconds = ss.viewing_map(visits, slide).values
+    assert np.nansum(seconds) == pytest.approx(sum(v.seconds for v in visits), rel=1e-4)

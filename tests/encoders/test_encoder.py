@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -86,6 +88,33 @@ def test_bf16_is_close_to_the_reference(untrained: Encoder, tiles: np.ndarray) -
         a, b = a.reshape(len(tiles), -1), b.reshape(len(tiles), -1)
         cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
         assert cosine.min() > 0.999
+
+
+def test_threads_do_not_catch_what_passes_through_for_others(
+    untrained: Encoder, tiles: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Maps are made of what hooks catch, and hooks belong to the network both run."""
+    looking = untrained.looking(-2)
+    expected = [untrained.encode(tiles[:1]).attention, looking.encode(tiles[1:2]).attention]
+    trunk = untrained._network["trunk"]
+    plain, entered, done = trunk.forward_features, threading.Event(), threading.Event()
+
+    def slowly(x: Any) -> Any:
+        out = plain(x)
+        if not entered.is_set():
+            entered.set()
+            done.wait(0.3)  # time for the other to spoil it
+        return out
+
+    monkeypatch.setattr(trunk, "forward_features", slowly)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(untrained.encode, tiles[:1])
+        assert entered.wait(10)
+        second = looking.encode(tiles[1:2])
+        done.set()
+        found = [first.result().attention, second.attention]
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -335,13 +336,41 @@ def test_an_encoder_that_cannot_be_loaded(
     assert session.status.text == "Not encoded"
 
 
-def test_a_storm_of_camera_moves_leaves_no_backlog(session: Session, encoder: FakeEncoder) -> None:
-    encoder.delay_s = 0.01
+def test_a_storm_of_camera_moves_leaves_no_backlog(
+    session: Session, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand moves while one batch is in the encoder: then the last view, and nothing else."""
+    entered, gate = threading.Event(), threading.Event()
+    plain, sizes = encoder.encode, []
+
+    def held(pixels: np.ndarray, *keep: Any) -> Any:
+        entered.set()
+        assert gate.wait(30)
+        sizes.append(len(pixels))
+        return plain(pixels, *keep)
+
+    monkeypatch.setattr(encoder, "encode", held)
     session.set_live(True)
-    for i in range(300):
-        session.set_view(View(Box(i * 4, i * 2, 500, 400), 0.5))
-    assert session.wait(20)
-    assert encoder.encoded < 500
+    session.set_view(View(Box(400, 300, 200, 200), 0.5))
+    assert entered.wait(30)
+    done: list[tuple[int, int]] = []
+    session._engine.stepped.connect(
+        lambda _job, _stored, tiles, _p: done.extend(map(tuple, tiles.tolist()))
+    )
+    for i in range(1000):
+        session.set_view(View(Box(400 + i, 300 + i / 2, 500, 400), 0.5))
+        assert len(session._engine.wanted) == 1
+    last = View(Box(1500, 1200, 500, 400), 0.5)
+    session.set_view(last)
+    gate.set()
+    assert session.wait(30)
+    grid = session.embeddings().grid
+    around = grid.tiles_in(last.box.grown(grid.pitch)).tolist()
+    assert set(done) <= set(map(tuple, around))
+    assert set(map(tuple, grid.tiles_in(last.box).tolist())) <= set(done)
+    assert sum(sizes) == sizes[0] + len(done)  # what was in the encoder already, and the last view
+    assert session.idle
+    assert not [t for t in threading.enumerate() if t.name.startswith("scalescope-tiles")]
 
 
 def test_closing_merges_everything(session: Session, tmp_path: Path) -> None:

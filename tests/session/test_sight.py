@@ -145,6 +145,17 @@ def test_a_map_is_cut_to_the_cells_a_box_touches(box: Box, corner: float, cell: 
     assert part.placement.y == pytest.approx(-corner + r0 * cell)
 
 
+def test_the_highest_score_has_a_place() -> None:
+    values = np.full((5, 7), np.nan, np.float32)
+    values[3, 2], values[0, 0] = 0.9, 0.1
+    made = TileMap("m", values, Placement(10, -20, 4), "score")
+    assert made.highest() == (10 + 2.5 * 4, -20 + 3.5 * 4)
+    assert made.at(*made.highest()) == pytest.approx(0.9)
+    for nothing in (np.full((2, 2), np.nan), np.zeros((0, 3))):
+        with pytest.raises(ValueError, match="no highest"):
+            TileMap("m", nothing, Placement(0, 0, 4), "score").highest()
+
+
 def test_a_script_that_looks_tells_whoever_has_a_camera(session: Session) -> None:
     told: list[View] = []
     session.look_asked.connect(told.append)

@@ -80,6 +80,20 @@ class TileMap:
             return int(value) or None
         return tuple(int(v) for v in value) if value[3] else None
 
+    def highest(self) -> tuple[float, float]:
+        """The level-0 point in the middle of the cell with the highest score.
+
+        Raises
+        ------
+        ValueError
+            If the map is not one of scores, or knows none.
+        """
+        if self.kind != "score" or not np.isfinite(self.values).any():
+            raise ValueError(f"{self.name} has no highest score")
+        row, col = np.unravel_index(np.nanargmax(self.values), self.values.shape)
+        place = self.placement
+        return place.x + (int(col) + 0.5) * place.cell, place.y + (int(row) + 0.5) * place.cell
+
     def cropped(self, box: Box) -> TileMap | None:
         """The cells that a box (level-0 pixels) touches, None where it touches none."""
         place = self.placement

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections.abc import Callable, Collection
 from functools import cached_property
@@ -81,6 +82,8 @@ class Encoder:
         self.weights = weights
         self._folder = folder
         self._network = network
+        # Held for a pass: what hooks catch on the way is of whoever runs the network then.
+        self._passing = threading.Lock()
         self._dtype = dtype_of(precision)
         shape = (1, 3, 1, 1)
         self._mean = torch.tensor(entry.mean, device=device).reshape(shape) * 255
@@ -270,19 +273,19 @@ class Encoder:
         parts: list[Out] = []
         start = 0
         while start < len(pixels):
-            began = time.perf_counter()
-            try:
-                with torch.inference_mode():
+            with self._passing, torch.inference_mode():
+                began = time.perf_counter()
+                try:
                     parts.append(forward(pixels[start : start + self.batch]))
-            except RuntimeError as error:
-                if not _out_of_memory(error) or not self._batch.halve():
-                    raise EncoderError(
-                        f"{self.entry.name} failed on {self.device}: {error}",
-                        "Choose another device or precision.",
-                    ) from error
-                continue
-            done = len(parts[-1])
-            self._batch.took(done, time.perf_counter() - began)
+                except RuntimeError as error:
+                    if not _out_of_memory(error) or not self._batch.halve():
+                        raise EncoderError(
+                            f"{self.entry.name} failed on {self.device}: {error}",
+                            "Choose another device or precision.",
+                        ) from error
+                    continue
+                done = len(parts[-1])
+                self._batch.took(done, time.perf_counter() - began)
             start += done
         return parts
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 
 import numpy as np
@@ -27,6 +28,7 @@ class FunctionEncoder(Encoder):
         self.weights = self._folder = None
         self._function = own.function
         self._network = own.function
+        self._passing = threading.Lock()
         self._batch = BatchSize(LARGEST["cpu"])
 
     @property

@@ -121,9 +121,9 @@ def _cut(
 ) -> Iterator[IntArray]:
     """One pass of the network after the other, each as large as the encoder then likes it."""
     while len(tiles):
-        tiles = ordered(tiles)
-        batch, tiles = tiles[: encoder.batch], tiles[encoder.batch :]
-        yield batch
+        tiles, n = ordered(tiles), encoder.batch  # which another thread may change meanwhile
+        yield tiles[:n]
+        tiles = tiles[n:]
 
 
 def _prepared(

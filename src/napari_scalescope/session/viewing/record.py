@@ -61,6 +61,7 @@ class ViewingRecord:
     def switch(self, on: bool) -> None:
         """Begin to record, or pause. What was recorded is kept."""
         if on == self.on:
+            self.stir()
             return
         with self._lock:
             t = self._end()
