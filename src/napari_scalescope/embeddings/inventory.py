@@ -16,6 +16,7 @@ from ..errors import StoreError
 from .arrays import Arrays
 from .disk import disk_errors_in_words
 from .embedding_set import FLAG, TileState
+from .layout import PARTS, journal_of
 from .leftovers import sets
 
 BARE = TileState.BACKGROUND | TileState.ENCODED
@@ -119,7 +120,7 @@ def survey(root: Path) -> list[SetFacts]:
 
 
 def _facts(path: Path) -> SetFacts:
-    journal = path.parent / ".journal" / path.name
+    journal = journal_of(path)
     sizes, times = zip((0, 0.0), *_files(path), *_files(journal), strict=True)
     facts = SetFacts(
         path,
@@ -145,7 +146,7 @@ def _facts(path: Path) -> SetFacts:
         # What was encoded all the same, as part of a view, counts as encoded.
         background=int(np.count_nonzero(state & BARE == TileState.BACKGROUND)),
         unreadable=having(TileState.UNREADABLE),
-        parts=tuple(part for part, flag in FLAG.items() if having(flag)),
+        parts=tuple(part for part in PARTS[1:] if having(FLAG[part])),
     )
 
 

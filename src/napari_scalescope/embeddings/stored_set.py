@@ -32,22 +32,16 @@ from ..geometry import IntArray
 from .arrays import Arrays, Corner, Flags
 from .at_hand import AtHand
 from .disk import damage_in_words, disk_errors_in_words
-from .embedding_set import FLAG, EmbeddingSet, Part, TileState
+from .embedding_set import FLAG, EmbeddingSet, Part, TileState, flags_of
 from .half import HalfVectors
 from .half_at_hand import HalfAtHand
 from .journal import Journal
-from .layout import PARTS, by_block, create
+from .layout import PARTS, by_block, create, journal_of
 from .leftovers import remove
 from .locks import Locks
 
 #: What is known of a tile without having anything of it.
 MARKS = np.uint8(TileState.BACKGROUND | TileState.UNREADABLE)
-#: The flag that a part of a batch gives its tiles.
-FLAG_OF: Mapping[str, TileState] = {
-    "embedding": TileState.ENCODED,
-    "attention": TileState.ATTENTION,
-    "patch_tokens": TileState.TOKENS,
-}
 
 
 class StoredSet:
@@ -94,7 +88,7 @@ class StoredSet:
                     "Choose another store folder.",
                 )
             # The journal first: a batch that another process merges meanwhile is in the state then.
-            self._journal = Journal(path.parent / ".journal" / path.name)
+            self._journal = Journal(journal_of(path))
             self.state: Flags = self._arrays.state()
             self._swept = False
             self._failed = np.zeros(self.grid.shape, bool)
@@ -158,21 +152,15 @@ class StoredSet:
         Tiles that were unreadable on another day are among them: each is tried once in the life
         of this object, because the file may have been repaired since.
         """
-        need = TileState.ENCODED
-        for part in keep:
-            need |= FLAG[part]
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
-        state = self.state[tiles[:, 0], tiles[:, 1]]
-        done = (state & need == need) | self._failed[tiles[:, 0], tiles[:, 1]]
+        at = tiles[:, 0], tiles[:, 1]
+        done = _having(keep, self.state[at]) | self._failed[at]
         left: IntArray = tiles[~done]
         return left
 
     def complete(self, keep: Collection[Part] = ()) -> bool:
         """Whether every tile is known to be background or has its vector, and the parts to keep."""
-        need = TileState.ENCODED
-        for part in keep:
-            need |= FLAG[part]
-        done = (self.state & need == need) | (self.state & TileState.BACKGROUND != 0)
+        done = _having(keep, self.state) | (self.state & TileState.BACKGROUND != 0)
         return bool(done.all())
 
     def count(self, flag: TileState) -> int:
@@ -243,14 +231,9 @@ class StoredSet:
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
         if len(tiles) != len(encoding):
             raise ValueError(f"{len(tiles)} tiles but {len(encoding)} vectors")
-        parts = {"embedding": encoding.embedding.astype(np.float16)}
-        flags = TileState.ENCODED
-        if encoding.attention is not None:
-            parts["attention"] = encoding.attention.astype(np.float16)
-            flags |= TileState.ATTENTION
-        if encoding.patch_tokens is not None:
-            parts["patch_tokens"] = encoding.patch_tokens.astype(np.float16)
-            flags |= TileState.TOKENS
+        there = ((name, getattr(encoding, name)) for name in PARTS)
+        parts = {name: values.astype(np.float16) for name, values in there if values is not None}
+        flags = flags_of(parts)
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
             self._vectors.replace(tiles, parts["embedding"])
@@ -308,7 +291,7 @@ class StoredSet:
                     content = self._arrays.content(name, corner)
                 y, x = at[inside].T
                 content[y, x] = part[inside]
-                flags[y, x] |= np.uint8(FLAG_OF[name])
+                flags[y, x] |= np.uint8(FLAG[name])
             if content is not None:
                 self._arrays.put(name, corner, content)
         return flags
@@ -332,6 +315,12 @@ class StoredSet:
         """Merge what is left in the journal."""
         if self._journal.batches:
             self.merge()
+
+
+def _having(keep: Collection[Part], state: Flags) -> npt.NDArray[np.bool_]:
+    """Which tiles have their vector, and the parts to keep."""
+    need = flags_of(("embedding", *keep))
+    return np.asarray(state & need == need)
 
 
 def known(state: Flags) -> Flags:
