@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from napari_scalescope.cli import app
 from napari_scalescope.cli.whole_slides import Request, embed_slides
 from napari_scalescope.embeddings import Progress, clusters, shards
+from napari_scalescope.embeddings.crew import SHARD_TILES
 from napari_scalescope.embeddings.distributed import embed_distributed
 from napari_scalescope.errors import ClusterError, EncoderError
 
@@ -199,8 +200,9 @@ def test_workers_are_killed_at_random_instants(
     assert rows(report) == rows(local)
     assert kills > 1
     assert tree(tmp_path / "store") == tree(Path(local["out"]))
-    # Every kill costs the batch in flight and the one before, if it is still being written.
-    assert total <= computed.total() <= total + kills * 2 * 32
+    # Every kill costs the batch in flight and the one before, if it is still being written: the
+    # encoder is fed 128 tiles at once, and two such batches are a shard.
+    assert total <= computed.total() <= total + kills * SHARD_TILES
 
 
 def test_an_encoder_that_cannot_be_loaded_ends_it(cluster: Cluster, tmp_path: Path) -> None:

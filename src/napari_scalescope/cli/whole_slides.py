@@ -13,7 +13,7 @@ from ..embeddings import Store
 from ..embeddings.embedding_set import Part, TileState
 from ..embeddings.pipeline import encode_works
 from ..embeddings.plan import Work, make_plan
-from ..embeddings.progress import Progress, Report, reporter
+from ..embeddings.progress import Meter, Progress, Report, reporter
 from ..embeddings.report import all_damaged, failure, row
 from ..embeddings.stored_set import StoredSet
 from ..encoders import Encoder, load_encoder
@@ -182,31 +182,11 @@ def _encode(slide: Slide, works: list[Work], report: Report) -> Iterator[dict[st
     """Encode a slide; yields a row for each work at the end."""
     started = time.perf_counter()
     lasts = {work: Progress(0, 0, work.plan.tissue) for work in works}
-    missing = {
-        work: sum(len(work.stored.missing(b, work.keep)) for *_, bs in work.plan.blocks for b in bs)
-        for work in works
-    }
-    total, reused = sum(missing.values()), sum(w.plan.tissue - missing[w] for w in works)
     seconds = dict.fromkeys(works, 0.0)
-    for work, _, progress in encode_works(slide, works):
-        lasts[work] = progress
-        now = time.perf_counter()
-        seconds[work] = now - started
-        done = sum(p.done for p in lasts.values())
-        rate = done / (now - started)
-        report(
-            Progress(
-                done,
-                total,
-                reused,
-                rate,
-                progress.reading,
-                progress.encoding,
-                sum(p.unreadable for p in lasts.values()),
-                writing=progress.writing,
-                note=progress.note,
-            )
-        )
+    overall = Meter(0)
+    for work, _, progress in encode_works(slide, works, overall=overall):
+        lasts[work], seconds[work] = progress, time.perf_counter() - started
+        report(overall.now())
     for work, end in lasts.items():
         work.stored.close()
         yield row(
