@@ -16,6 +16,7 @@ from napari_scalescope.embeddings import TileState
 from napari_scalescope.embeddings.cohort import Cohort, Collection, collection
 from napari_scalescope.embeddings.cohort.index import GRAPH_BYTES
 from napari_scalescope.embeddings.cohort.stored_vectors import StoredVectors
+from napari_scalescope.embeddings.layout import LAYOUT, journal_of
 from napari_scalescope.errors import StoreError
 
 from .many import fill, fill_blocks, made_set
@@ -100,6 +101,59 @@ def test_batches_that_are_not_merged_count(
     assert named(found) == [("a.svs", 31)]
     assert sorted(tmp_path.rglob("*.npz")) == before  # somebody else's
     running.close()
+
+
+def test_of_two_batches_of_a_tile_the_newer_one_counts(cohort: Cohort, tmp_path: Path) -> None:
+    running = made_set(tmp_path / "store", "a", dim=32)
+    for age, name, sign in ((200, "1-b", 1), (100, "1-a", -1), (300, "1-c", 1)):
+        known = {*tmp_path.rglob("*.npz")}
+        fill(running, sign * np.ones((1, 32)), [[5, 6]], merge=False)
+        (new,) = {*tmp_path.rglob("*.npz")} - known
+        os.utime(new, ns=(1, new.stat().st_mtime_ns - age * 10**9))
+        new.rename(new.with_name(f"{name}.npz"))
+    chosen = cohort.refresh().select()
+    np.testing.assert_array_equal(chosen.vector_at("a", 6 * 64 + 1, 5 * 64 + 1), -np.ones(32))
+
+
+def test_a_damaged_batch_of_a_running_job_is_not_believed(cohort: Cohort, tmp_path: Path) -> None:
+    running = made_set(tmp_path / "store", "a", dim=32)
+    fill(running, np.ones((2, 32)), running.grid.all_tiles()[30:32], merge=False)
+    (batch,) = tmp_path.rglob("*.npz")
+    data = bytearray(batch.read_bytes())
+    data[data.index(b"embedding.npy") + 200] ^= 1  # in the vectors; which tiles it has, is sound
+    batch.write_bytes(data)
+    again = cohort.refresh()
+    assert again.rows[0].tiles == 30
+    assert len(again.search(np.ones(32), 99)) == 90
+    assert batch.exists()
+
+
+def test_a_batch_that_is_merged_while_we_look_is_no_harm(cohort: Cohort) -> None:
+    row = cohort.rows[0]
+    journal_of(row.path).mkdir(parents=True)
+    (journal_of(row.path) / "1-a.npz").symlink_to("gone")  # its name is there, and no file
+    assert len(cohort.refresh().rows) == 3
+
+
+def test_a_block_that_is_damaged_is_said_in_words(cohort: Cohort) -> None:
+    (block,) = (p for p in (cohort.rows[1].path / "embedding" / "c").rglob("*") if p.is_file())
+    block.write_bytes(block.read_bytes()[:-9])
+    with pytest.raises(StoreError, match=r"is damaged: its embedding cannot be decoded.*verify"):
+        cohort.search(np.ones(32), 5)
+
+
+def test_a_set_that_is_gone_is_said_in_words(cohort: Cohort) -> None:
+    shutil.rmtree(cohort.rows[1].path)
+    with pytest.raises(StoreError, match=r"gone.*scalescope cohort scan"):
+        cohort.search(np.ones(32), 5)
+
+
+def test_a_set_of_an_early_layout_is_left_out_and_told(cohort: Cohort) -> None:
+    said = cohort.rows[1].path / "zarr.json"
+    said.write_text(said.read_text().replace(f'"layout": {LAYOUT}', '"layout": 1'))
+    again = cohort.refresh()
+    assert [r.slide for r in again.rows] == ["a.svs", "c.svs"]
+    assert "early ScaleScope" in again.doubts[0]
 
 
 def test_store_and_catalogue_can_be_moved_together(cohort: Cohort, tmp_path: Path) -> None:
@@ -322,7 +376,7 @@ def test_memory_is_bounded(tmp_path: Path, rng: np.random.Generator) -> None:
     queries = rng.normal(size=(3, 64)).astype(np.float32)
     chosen.search(queries, 5)
     budget = 512 << 10
-    sizes = [len(flat) for flat, _ in StoredVectors(chosen.rows[0]).blocks()]
+    sizes = [len(flat) for flat, _ in StoredVectors(chosen.rows[0].path).blocks()]
     assert sum(sizes) == 96 * 96
     assert max(sizes) <= stored.block**2
     tracemalloc.start()

@@ -35,7 +35,7 @@ from .disk import damage_in_words, disk_errors_in_words
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState, flags_of
 from .half import HalfVectors
 from .half_at_hand import HalfAtHand
-from .journal import Journal
+from .journal import Journal, fill
 from .layout import PARTS, by_block, create, journal_of
 from .leftovers import remove
 from .locks import Locks
@@ -214,7 +214,7 @@ class StoredSet:
             self._arrays.require()
             out = self._arrays.read(name, tiles)
             with damage_in_words(self.path, "journal"):
-                self._journal.fill(name, tiles, out)
+                fill(name, tiles, out, self._journal.batches)
             self._arrays.require()  # gone while it was read, it would have been read as empty
             return out
 
