@@ -178,9 +178,7 @@ def sound_batches(folder: Path) -> list[Batch]:
     return found
 
 
-def fill(
-    name: str, tiles: IntArray, out: npt.NDArray[np.floating], batches: Sequence[Batch]
-) -> None:
+def fill(name: str, tiles: IntArray, out: npt.NDArray[Any], batches: Sequence[Batch]) -> None:
     """Put what batches, the newest last, have of ``tiles`` (n, 2) into ``out`` (n, …)."""
     if not batches or not len(tiles):
         return

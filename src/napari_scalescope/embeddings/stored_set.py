@@ -29,7 +29,7 @@ import numpy.typing as npt
 from ..encoders.encoding import Encoding
 from ..errors import StoreError
 from ..geometry import IntArray
-from .arrays import Arrays, Corner, Flags
+from .arrays import Arrays, Corner, Flags, Number
 from .at_hand import AtHand
 from .disk import damage_in_words, disk_errors_in_words
 from .embedding_set import FLAG, EmbeddingSet, Part, TileState, flags_of
@@ -92,7 +92,7 @@ class StoredSet:
             self.state: Flags = self._arrays.state()
             self._swept = False
             self._failed = np.zeros(self.grid.shape, bool)
-            self._vectors = AtHand(self.grid.shape, self._arrays.shapes["embedding"][0])
+            self._vectors = AtHand(self.grid.shape)
             self._half = HalfAtHand(self.grid.shape)
             self._snapshot: tuple[Any, ...] | None = None  # vectors, half, tiles, state
             self._take_up_journal()
@@ -180,21 +180,19 @@ class StoredSet:
                 half = functools.cache(functools.partial(self._half_of, tiles))
                 self._snapshot = vectors, half, tiles, self.state.copy()
             vectors, half, tiles, state = self._snapshot
+            (dim,) = self._arrays.shapes["embedding"]
             facts = (tiles, self.grid, state, self.provenance, self.read)
-            return EmbeddingSet.on_demand(vectors, self._vectors.dim, *facts, half=half)
+            return EmbeddingSet.on_demand(vectors, dim, *facts, half=half)
 
     def _vectors_of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
         """Vectors (n, D) of encoded tiles, kept in memory from now on."""
         with self._mutex:
-            new = self._vectors.lacking(tiles)
-            if len(new):
-                self._vectors.put(new, self._read("embedding", new))
-            return self._vectors.of(tiles)
+            return self._vectors.of(tiles, lambda new: self._read("embedding", new, np.float32))
 
     def _half_of(self, tiles: IntArray) -> HalfVectors:
         """The same in half precision, likewise kept."""
         with self._mutex:
-            return self._half.of(tiles, lambda new: self._read("embedding", new))
+            return self._half.of(tiles, lambda new: self._read("embedding", new, np.float16))
 
     def read(
         self, part: Part | Literal["embedding"], tiles: npt.ArrayLike
@@ -207,12 +205,12 @@ class StoredSet:
             If the store is gone or damaged.
         """
         with self._mutex:
-            return self._read(part, np.asarray(tiles, np.int64).reshape(-1, 2))
+            return self._read(part, np.asarray(tiles, np.int64).reshape(-1, 2), np.float16)
 
-    def _read(self, name: str, tiles: IntArray) -> npt.NDArray[np.float16]:
+    def _read(self, name: str, tiles: IntArray, dtype: type[Number]) -> npt.NDArray[Number]:
         with disk_errors_in_words(self._root, "read"):
             self._arrays.require()
-            out = self._arrays.read(name, tiles)
+            out = self._arrays.read(name, tiles, dtype)
             with damage_in_words(self.path, "journal"):
                 fill(name, tiles, out, self._journal.batches)
             self._arrays.require()  # gone while it was read, it would have been read as empty
@@ -236,7 +234,7 @@ class StoredSet:
         flags = flags_of(parts)
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
-            self._vectors.replace(tiles, parts["embedding"])
+            self._vectors.forget(tiles)
             self._half.replace(tiles, parts["embedding"])
             self._note(tiles, flags)
 
