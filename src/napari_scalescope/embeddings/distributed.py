@@ -124,7 +124,7 @@ def embed_distributed(
             untold.discard(number)
             tell(slides[number], outcome)
 
-    with connected(scheduler, wait_s) as client:
+    with connected(scheduler, wait_s, device) as client:
         title = f"{len(slides)} slides on {len(client.nthreads())} workers"
         with reporter(progress, title) as report:
             crew = Crew(client, report, over, retries, wait_s)

@@ -163,9 +163,10 @@ class StoredSet:
         done = _having(keep, self.state) | (self.state & TileState.BACKGROUND != 0)
         return bool(done.all())
 
-    def count(self, flag: TileState) -> int:
-        """How many tiles are in a state."""
-        return int(np.count_nonzero(self.state & flag))
+    def count(self, flag: TileState, tiles: IntArray | None = None) -> int:
+        """How many tiles are in a state, of all or of some (n, 2)."""
+        state = self.state if tiles is None else self.state[tiles[:, 0], tiles[:, 1]]
+        return int(np.count_nonzero(state & flag))
 
     def embeddings(self) -> EmbeddingSet:
         """Everything encoded so far, as a value that later batches do not change.
