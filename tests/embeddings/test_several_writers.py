@@ -13,19 +13,8 @@ from napari_scalescope.embeddings.arrays import Arrays
 from napari_scalescope.embeddings.disk import flush_tree
 from napari_scalescope.slides import Slide
 
-from ..slides.memory import coloured_slide
 from .fake import FakeEncoder
 from .test_store import TILES, encode, opened
-
-
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
 
 
 def test_what_another_process_did_meanwhile_is_learned(

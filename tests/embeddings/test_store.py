@@ -21,18 +21,8 @@ from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import Slide
 
 from ..slides.memory import coloured_slide
-from .fake import FakeEncoder
+from .fake import FakeEncoder, Killed
 from .many import fill_blocks, made_set
-
-
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
 
 
 def opened(root: Path, slide: Slide, encoder: FakeEncoder, mpp: float = 0.5) -> StoredSet:
@@ -271,9 +261,6 @@ def test_a_set_that_was_killed_while_merging_is_merged_again(
     whole = opened(tmp_path / "whole", slide, encoder)
     encode(whole, slide, encoder, TILES)
     whole.close()
-
-    class Killed(BaseException):
-        pass
 
     for step in range(1, 8):
         root = tmp_path / str(step)
