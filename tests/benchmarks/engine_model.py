@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 
 from napari_scalescope.embeddings import Store
-from napari_scalescope.encoders import Encoding
+from napari_scalescope.encoders import Encoder, Encoding
 from napari_scalescope.encoders.devices import pick_precision
 from napari_scalescope.errors import ResolutionError
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import MIN_TISSUE, open_slide, tissue_mask
 
-from .big_store import KINDS, Extent, Shape
+from .big_store import Extent
 from .encoder_quality.data import SHARED, TILE_PX
 from .encoding import encoder_of
 from .engine import SLIDE, bare, feed_alone
@@ -62,8 +62,6 @@ class Job:
     size : str
         Of the network, in `encoding.ENTRIES`.
     mpp : float
-    dim : int
-        Length of its vectors.
     cited : float
         Tiles a second on an RTX 4090: timm's own figures (huggingface/pytorch-image-models,
         results/benchmark-infer-amp-nhwc-pt240-cu124-rtx4090.csv), PyTorch 2.4, mixed precision.
@@ -74,14 +72,13 @@ class Job:
     name: str
     size: str
     mpp: float
-    dim: int
     cited: float
     cited_as: str
 
 
 JOBS = (
-    Job("ViT-B/14 at 5x", "B/14", 2.0, 768, 2196.6, "vit_base_patch16_siglip_gap_256"),
-    Job("ViT-H/14 at 20x", "H", 0.5, 2560, 348.6, "vit_huge_patch14_224"),
+    Job("ViT-B/14 at 5x", "B/14", 2.0, 2196.6, "vit_base_patch16_siglip_gap_256"),
+    Job("ViT-H/14 at 20x", "H", 0.5, 348.6, "vit_huge_patch14_224"),
 )
 
 
@@ -112,15 +109,14 @@ def before_the_first_tile(path: Path) -> float:
     return time.perf_counter() - began
 
 
-def store_alone(dim: int, side: int = 64, batch: int = 128) -> float:
+def store_alone(encoder: Encoder, side: int = 64) -> float:
     """Tiles a second that go to a new store, each batch to the disk before the next."""
-    KINDS.setdefault(dim, (16, 16))
-    encoder = Shape(dim)
     dice = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         grid = TileGrid(0.5, TILE_PX, TILE_PX, side, side, 0.5)
         stored = Store(folder).open_set(Extent(side), encoder, grid)  # type: ignore[arg-type]
-        vectors = dice.standard_normal((batch, dim), np.float32)
+        batch = min(128, stored.block**2)
+        vectors = dice.standard_normal((batch, encoder.dim), np.float32)
         began = time.perf_counter()
         for y in range(0, side, stored.block):
             for x in range(0, side, stored.block):
@@ -149,7 +145,7 @@ def model(rounds: int) -> dict[str, Any]:
         encoder.batch = 8
         here = median(lambda e=encoder: bare(e, 16, 8)["tiles/s"])
         feed = median(lambda m=job.mpp: feed_alone(path, m, 128)["tiles/s"])
-        store = median(store_alone, job.dim)
+        store = median(store_alone, encoder)
         count = TILES_OF_A_SLIDE * (ratio if job.mpp == 2.0 else 1)
         print(
             f"\n{job.name}, {job.mpp:g} µm/px, {count:,.0f} tiles a slide. Measured: feed "

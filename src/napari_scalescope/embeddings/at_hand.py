@@ -46,8 +46,8 @@ class AtHand:
         at, here = np.full(len(tiles), -1), np.arange(len(tiles))
         if self._position is not None:
             at = self._position[tiles[:, 0], tiles[:, 1]]
-        if len(at) == len(self._vectors) and (at == here).all():
-            return self._vectors
+            if len(at) == len(self._vectors) and (at == here).all():
+                return self._vectors
         new = at < 0
         if new.all():
             vectors = read(tiles)
