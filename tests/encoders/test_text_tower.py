@@ -210,8 +210,8 @@ def test_specs_that_contradict_themselves_are_refused() -> None:
     from napari_scalescope.encoders.text_spec import TextSpec
 
     spec = catalogue()["keep"].text.model_dump()
-    for wrong in ({"pool": "end"}, {"tokenizer": ()}, {"dim": 5}):
-        with pytest.raises(ValueError, match=r"pooled|vocabulary|dimensions"):
+    for wrong in ({"pool": "end"}, {"tokenizer": ()}, {"dim": 5}, {"image_projection": True}):
+        with pytest.raises(ValueError, match=r"pooled|vocabulary|dimensions|matrix"):
             TextSpec.model_validate(spec | wrong)
     entry = catalogue()["plip"].model_dump()
     with pytest.raises(ValueError, match="texts have 7 dimensions"):
