@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.engine_model [--rounds R] [--json FILE]
 
-For machines without a GPU: with one, `engine.py` measures all of it. Two jobs, those that others
-give figures for: a ViT-B at 2 µm/px (5x), of which XMAG reports 8.8 slides a minute, and a ViT-H
-at 0.5 µm/px (20x), of which a user of TRIDENT reports 125 tiles a second.
+For want of a GPU to measure on. Two jobs, those that others give figures for: a ViT-B at 2 µm/px
+(5x), of which XMAG reports 8.8 slides a minute, and a ViT-H at 0.5 µm/px (20x), of which a user of
+TRIDENT reports 125 tiles a second.
 
 *Measured here*: the feed of tiles alone, cold, of a real slide at either resolution; writing
 vectors of either length to a store; opening a slide and finding its tissue; the bare networks, with
