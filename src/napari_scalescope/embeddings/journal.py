@@ -178,10 +178,18 @@ def sound_batches(folder: Path) -> list[Batch]:
     return found
 
 
-def fill(name: str, tiles: IntArray, out: npt.NDArray[Any], batches: Sequence[Batch]) -> None:
-    """Put what batches, the newest last, have of ``tiles`` (n, 2) into ``out`` (n, …)."""
+def fill(name: str, tiles: IntArray, out: npt.NDArray[Any], batches: Sequence[Batch]) -> IntArray:
+    """Put what batches, the newest last, have of ``tiles`` (n, 2) into ``out`` (n, …).
+
+    Returns
+    -------
+    (m,) int64
+        Which of the tiles have nothing because another process has just merged their batch: they
+        are in the arrays now.
+    """
+    merged = np.zeros(len(tiles), bool)
     if not batches or not len(tiles):
-        return
+        return np.flatnonzero(merged)
     keys = _keys(tiles)
     order = np.argsort(keys)
     for batch in batches:
@@ -191,6 +199,9 @@ def fill(name: str, tiles: IntArray, out: npt.NDArray[Any], batches: Sequence[Ba
         part = batch.load(name) if len(hits) else None
         if part is not None:
             out[at[hits]] = part[hits]
+        elif len(hits) and not batch.path.exists():
+            merged[at[hits]] = True
+    return np.flatnonzero(merged & np.isnan(out.reshape(len(out), -1)[:, 0]))
 
 
 def _keys(tiles: IntArray) -> IntArray:

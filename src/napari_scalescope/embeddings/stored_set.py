@@ -213,7 +213,9 @@ class StoredSet:
             self._arrays.require()
             out = self._arrays.read(name, tiles, dtype)
             with damage_in_words(self.path, "journal"):
-                fill(name, tiles, out, self._journal.batches)
+                merged = fill(name, tiles, out, self._journal.batches)
+            if len(merged):
+                out[merged] = self._arrays.read(name, tiles[merged], dtype)
             self._arrays.require()  # gone while it was read, it would have been read as empty
             return out
 

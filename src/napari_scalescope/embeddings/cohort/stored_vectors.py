@@ -72,11 +72,16 @@ class StoredVectors:
         return self._of(np.stack(np.divmod(flat, self._arrays.grid.cols), 1))
 
     def _of(self, tiles: IntArray) -> Half:
+        out = self._merged(tiles)
+        with damage_in_words(self._arrays.path, "journal"):
+            merged = fill("embedding", tiles, out, self._batches)
+        out[merged] = self._merged(tiles[merged])
+        return out
+
+    def _merged(self, tiles: IntArray) -> Half:
         out = np.empty((len(tiles), *self._arrays.shapes["embedding"]), np.float16)
         # A block is decoded as a whole, whatever is wanted of it.
         for corner, which in by_block(tiles, self._arrays.block).items():
             y, x = (tiles[which] - corner).T
             out[which] = self._arrays.content("embedding", corner)[y, x]
-        with damage_in_words(self._arrays.path, "journal"):
-            fill("embedding", tiles, out, self._batches)
         return out
