@@ -28,8 +28,10 @@ from .analysis import (
 )
 from .embeddings import EmbeddingSet, Store, embed
 from .embeddings.cohort import Cohort, Hit
+from .embeddings.distributed import embed_distributed
 from .encoders import Encoder, Encoding, Tokens, load_encoder, register_encoder
 from .errors import (
+    ClusterError,
     EncoderError,
     ExchangeError,
     ResolutionError,
@@ -52,6 +54,7 @@ __version__: str
 __all__ = [
     "Aggregator",
     "Box",
+    "ClusterError",
     "Clusters",
     "Cohort",
     "EmbeddingSet",
@@ -85,6 +88,7 @@ __all__ = [
     "cross_scale_agreement",
     "cross_scale_search",
     "embed",
+    "embed_distributed",
     "export",
     "find_hits",
     "fit_pca",

@@ -3,9 +3,9 @@
     python -m tests.benchmarks.encoding [--size S B L] [--batch 8 32] [--device cpu] [--rounds 5]
         [--json FILE]
 
-Vision transformers of the field's three sizes (S, B and L with patches of 16 px; g with 14) with
-random weights, on tiles of 224 px of the sample slide. *bare* is the network on a tensor that is
-ready on its device, in the same precision; *encode* is the whole way from uint8 tiles to vectors
+Vision transformers of the field's sizes (S, B and L with patches of 16 px; B/14, H and g with 14)
+with random weights, on tiles of 224 px of the sample slide. *bare* is the network on a tensor that
+is ready on its device, in the same precision; *encode* is the whole way from uint8 tiles to vectors
 in numpy; *attention* keeps the maps of a block in the middle, *rollout* those rolled out through
 all blocks, *all* keeps the usual attention and patch tokens; *found* is what the encoder does when
 it finds the size of its batches by itself; *float32* is the bare network as it
@@ -34,7 +34,14 @@ from napari_scalescope.sample import sample_slide_path
 from napari_scalescope.slides import open_slide
 
 #: An entry of the catalogue for each size.
-ENTRIES = {"S": "kaiko-vits16", "B": "kaiko-vitb16", "L": "phikon-v2", "g": "h-optimus-0"}
+ENTRIES = {
+    "S": "kaiko-vits16",
+    "B": "kaiko-vitb16",
+    "B/14": "xmag",
+    "L": "phikon-v2",
+    "H": "virchow2",
+    "g": "h-optimus-0",
+}
 
 
 def tiles(n: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Whole slides and views, end to end, beside their parts and beside the libraries others use.
 
-    python -m tests.benchmarks.engine [SLIDE MPP] [--part whole view growth] [--rounds R]
+    python -m tests.benchmarks.engine [SLIDE MPP] [--part whole view growth model] [--rounds R]
         [--peers PYTHON] [--json FILE]
 
 *whole*: a slide from the file to the store, cold, with a ViT-S in this machine's default precision
@@ -12,6 +12,8 @@ take turns, R times; figures are medians.
 
 *view*: from the camera's rest to the first tile on disk and to the whole view, with the built-in
 encoder; and the same view on another day.
+
+*model*: what a GPU would make of it, where there is none: see `engine_model.py`.
 
 *growth*: seconds and peak memory of 1,000, 10,000 and 100,000 tiles with the null encoder, each in
 a process of its own, on a slide made in memory.
@@ -288,6 +290,10 @@ def main() -> int:
         found["view"] = view(given.slide, given.mpp)
     if "growth" in given.part:
         found["growth"] = growth()
+    if "model" in given.part:
+        from .engine_model import model
+
+        found["model"] = model(given.rounds)
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return 0

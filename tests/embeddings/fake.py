@@ -19,6 +19,10 @@ FAKE = catalogue()["untrained"].model_copy(
 )  # fmt: skip
 
 
+class Killed(BaseException):
+    """What a process is like that dies in the middle of something: nothing of it is tidied up."""
+
+
 class FakeEncoder:
     """Embedding: mean and deviation of each channel. Tokens: the same of each 16 px patch."""
 

@@ -65,3 +65,15 @@ def fill_blocks(stored: StoredSet, draw: Any) -> None:
             h, w = min(stored.block, rows - y), min(stored.block, cols - x)
             array[y : y + h, x : x + w] = draw(h * w).reshape(h, w, -1)
             state[y : y + h, x : x + w] = np.full((h, w), TileState.ENCODED, np.uint8)
+
+
+def clustered(rng: np.random.Generator, n: int, dim: int = 32, kinds: int = 12) -> np.ndarray:
+    """Vectors (n, dim) float16 with cosines that crowd near 1, as those of encoders do."""
+    centres = np.random.default_rng(7).normal(size=(kinds, dim)) + 2
+    which = rng.integers(0, kinds, n)
+    return (centres[which] + 0.3 * rng.normal(size=(n, dim))).astype(np.float16)
+
+
+def named(hits: Any) -> list[tuple[str, int]]:
+    """Hits as slide and position in the grid."""
+    return [(h.slide, h.row * h.source.cols + h.col) for h in hits]

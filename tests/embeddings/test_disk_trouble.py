@@ -26,16 +26,6 @@ from .test_store import TILES, encode, opened, tree
 ALL = ("attention", "patch_tokens")
 
 
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
-
-
 def mount(*arguments: str) -> None:
     subprocess.run(["mount", *arguments], check=True, capture_output=True)
 

@@ -21,12 +21,14 @@ from typer.testing import CliRunner
 from napari_scalescope.cli import app
 from napari_scalescope.cli.whole_slides import Request, embed_slides
 from napari_scalescope.embeddings import Progress, clusters, shards
+from napari_scalescope.embeddings.crew import SHARD_TILES
 from napari_scalescope.embeddings.distributed import embed_distributed
 from napari_scalescope.errors import ClusterError, EncoderError
 
-from ..slides.conftest import write_pyramid
-from ..slides.memory import coloured_slide
+from ..slides.conftest import smooth_picture, write_pyramid
+from ..slides.memory import coloured_slide, memory_slide
 from . import remote
+from .fake import FakeEncoder
 from .test_store import tree
 
 distributed = pytest.importorskip("distributed")
@@ -199,8 +201,9 @@ def test_workers_are_killed_at_random_instants(
     assert rows(report) == rows(local)
     assert kills > 1
     assert tree(tmp_path / "store") == tree(Path(local["out"]))
-    # Every kill costs the batch in flight and the one before, if it is still being written.
-    assert total <= computed.total() <= total + kills * 2 * 32
+    # Every kill costs the batch in flight and the one before, if it is still being written: the
+    # encoder is fed 128 tiles at once, and two such batches are a shard.
+    assert total <= computed.total() <= total + kills * SHARD_TILES
 
 
 def test_an_encoder_that_cannot_be_loaded_ends_it(cluster: Cluster, tmp_path: Path) -> None:
@@ -300,6 +303,22 @@ def test_the_command(
     assert not more["skipped"]
     assert [row["encoded"] for row in more["sets"]] == [0, local["sets"][0]["tiles"]]
     assert cluster.computed.total() == count + local["sets"][0]["tiles"]
+
+
+def test_a_shard_that_is_tried_again_counts_what_it_could_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what the try before had found already, in the same worker."""
+    slide = memory_slide(smooth_picture(640, 640), broken=(100, 100, 5, 5))
+    taken = shards.TakenInTurns(FakeEncoder())  # type: ignore[arg-type]
+    monkeypatch.setattr(shards, "_open_slide", lambda _: slide)
+    monkeypatch.setattr(shards, "_load", lambda _: taken)
+    tiling = shards.Tiling((0.5,), tissue=False)
+    job = shards.Job("run", shards.Source("x"), shards.Model("fake"), tiling, tmp_path)
+    (planned,), _ = shards.plan_slide(job)
+    done = [shards.encode_shard(planned.target, planned.blocks).unreadable for _ in range(2)]
+    shards.forget()
+    assert done[0] == done[1] > 0
 
 
 def test_a_slide_of_which_nothing_can_be_read(cluster: Cluster, tmp_path: Path) -> None:

@@ -10,12 +10,16 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from napari_scalescope.embeddings import Progress, TileState, embed
-from napari_scalescope.embeddings.plan import make_plan
+from napari_scalescope.embeddings import Progress, Store, TileState, embed, pipeline
+from napari_scalescope.embeddings.pipeline import encode_slide, encode_works
+from napari_scalescope.embeddings.plan import Work, make_plan
+from napari_scalescope.embeddings.progress import Meter
+from napari_scalescope.encoders import Encoding
 from napari_scalescope.errors import EncoderError, ResolutionError, UnreachableError
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import open_slide, tissue_mask
@@ -60,6 +64,44 @@ def test_progress_counts_up(tmp_path: Path) -> None:
     assert seen[-1].done == seen[-1].total
     assert seen[-1].eta_s == 0
     assert seen[-1].reading + seen[-1].encoding + seen[-1].writing == pytest.approx(1)
+
+
+def test_what_others_do_between_two_steps_is_not_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A view that is encoded before the slide goes on is no time of the slide's."""
+    clock = [0.0]
+
+    class Timed(FakeEncoder):
+        def encode(self, *given: Any) -> Encoding:
+            clock[0] += 1
+            return super().encode(*given)
+
+    monkeypatch.setattr(pipeline.time, "perf_counter", lambda: clock[0])
+    slide, encoder = coloured_slide(2000, 1600), Timed()
+    stored = Store(tmp_path).open_set(slide, encoder, TileGrid.cover(slide, 0.5, 64))  # type: ignore[arg-type]
+    plan = make_plan(stored.grid, stored.block, 128, None)
+    ends: list[Progress] = []
+    for _, progress in encode_slide(slide, encoder, stored, plan, ()):  # type: ignore[arg-type]
+        ends.append(progress)
+        clock[0] += 1000
+    assert (ends[-1].reading, ends[-1].encoding, ends[-1].writing) == (0, 1, 0)
+
+
+def test_several_works_are_counted_together(tmp_path: Path) -> None:
+    slide, encoder, overall = coloured_slide(2000, 1600), FakeEncoder(), Meter(0)
+    works = []
+    for mpp in (0.5, 1.0):
+        stored = Store(tmp_path).open_set(slide, encoder, TileGrid.cover(slide, mpp, 64))  # type: ignore[arg-type]
+        plan = make_plan(stored.grid, stored.block, 128, None)
+        works.append(Work(encoder, stored, plan))  # type: ignore[arg-type]
+    first = works[0].plan.blocks[0][2][0]
+    works[0].stored.write(first, Encoding(np.zeros((len(first), 6), np.float32)))
+    ends = {work: progress for work, _, progress in encode_works(slide, works, overall=overall)}
+    whole = overall.now()
+    assert whole.reused == len(first)
+    assert whole.done == whole.total == sum(w.plan.tissue for w in works) - len(first)
+    assert [ends[w].done + ends[w].reused for w in works] == [w.plan.tissue for w in works]
 
 
 def test_without_tissue_detection_every_tile_is_embedded(tmp_path: Path) -> None:

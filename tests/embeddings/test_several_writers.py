@@ -10,22 +10,13 @@ import pytest
 
 from napari_scalescope.embeddings import arrays
 from napari_scalescope.embeddings.arrays import Arrays
+from napari_scalescope.embeddings.cohort.stored_vectors import StoredVectors
 from napari_scalescope.embeddings.disk import flush_tree
+from napari_scalescope.embeddings.journal import Batch
 from napari_scalescope.slides import Slide
 
-from ..slides.memory import coloured_slide
 from .fake import FakeEncoder
 from .test_store import TILES, encode, opened
-
-
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
 
 
 def test_what_another_process_did_meanwhile_is_learned(
@@ -122,3 +113,31 @@ def test_an_opening_process_removes_no_batch_that_another_is_merging(
     stored.close()
     assert seen == [1, 1]
     assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("reader", ["set", "cohort"])
+def test_what_another_process_merges_while_it_is_read_is_there(
+    tmp_path: Path,
+    slide: Slide,
+    encoder: FakeEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    reader: str,
+) -> None:
+    """Read from the arrays too early and from the journal too late, it would be nowhere."""
+    writer = opened(tmp_path, slide, encoder)
+    coded = encode(writer, slide, encoder, TILES)
+    stored = opened(tmp_path, slide, encoder)
+    cohort = StoredVectors(stored.path)
+    load = Batch.load
+
+    def late(self: Batch, name: str) -> Any:
+        monkeypatch.setattr(Batch, "load", load)
+        writer.merge()
+        return load(self, name)
+
+    monkeypatch.setattr(Batch, "load", late)
+    if reader == "set":
+        found = stored.read("embedding", TILES)
+    else:
+        found = cohort.read(TILES[:, 0] * stored.grid.cols + TILES[:, 1])
+    np.testing.assert_allclose(found, coded.embedding, atol=1e-3)

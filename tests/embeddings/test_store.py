@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.embeddings import Store, StoredSet, TileState, disk, journal
+from napari_scalescope.embeddings.arrays import Arrays
 from napari_scalescope.embeddings.layout import LAYOUT, block_side
 from napari_scalescope.encoders import Encoding
 from napari_scalescope.errors import StoreError
@@ -19,17 +21,8 @@ from napari_scalescope.geometry import TileGrid
 from napari_scalescope.slides import Slide
 
 from ..slides.memory import coloured_slide
-from .fake import FakeEncoder
-
-
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
+from .fake import FakeEncoder, Killed
+from .many import fill_blocks, made_set
 
 
 def opened(root: Path, slide: Slide, encoder: FakeEncoder, mpp: float = 0.5) -> StoredSet:
@@ -148,12 +141,53 @@ def test_a_snapshot_does_not_change(tmp_path: Path, slide: Slide, encoder: FakeE
     np.testing.assert_array_equal(emb.state, state)
 
 
+def test_vectors_stay_those_of_their_snapshot_and_are_read_once(
+    tmp_path: Path, slide: Slide, encoder: FakeEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = opened(tmp_path, slide, encoder)
+    wanted: list[int] = []
+    read = Arrays.read
+
+    def counted(self: Arrays, name: str, tiles: np.ndarray, dtype: Any) -> Any:
+        wanted.append(len(tiles))
+        return read(self, name, tiles, dtype)
+
+    monkeypatch.setattr(Arrays, "read", counted)
+    first = encode(stored, slide, encoder, TILES[:3])
+    before = stored.embeddings()
+    kept = before.vectors.copy()
+    stored.write(TILES[1:2], Encoding(first.embedding[1:2] + 1))
+    encode(stored, slide, encoder, TILES[3:])
+    after = stored.embeddings()
+    where = after.index_of(TILES)
+    np.testing.assert_allclose(after.vectors[where[1]], first.embedding[1] + 1, atol=1e-3)
+    np.testing.assert_allclose(after.vectors[where[0]], first.embedding[0], atol=1e-3)
+    assert wanted == [3, 3]  # of the second time, those of two tiles were at hand
+    np.testing.assert_array_equal(before.vectors, kept)
+    again = opened(tmp_path, slide, encoder).embeddings()
+    np.testing.assert_array_equal(again.vectors, after.vectors)
+
+
+def test_vectors_are_in_memory_once(tmp_path: Path, rng: np.random.Generator) -> None:
+    """Those of a whole slide are gigabytes."""
+    stored = made_set(tmp_path, "big", rows=96, cols=96, dim=64)
+    fill_blocks(stored, lambda n: rng.random((n, 64)).astype(np.float16))
+    emb = StoredSet(stored.path).embeddings()
+    tracemalloc.start()
+    vectors = emb.vectors
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 1.2 * vectors.nbytes
+
+
 def test_a_snapshot_is_made_once_per_write(
     tmp_path: Path, slide: Slide, encoder: FakeEncoder
 ) -> None:
     stored = opened(tmp_path, slide, encoder)
     encode(stored, slide, encoder, TILES[:1])
     emb = stored.embeddings()
+    assert stored.embeddings().vectors is emb.vectors
+    stored.mark([[2, 2]], TileState.BACKGROUND)  # no vector is another
     assert stored.embeddings().vectors is emb.vectors
     encode(stored, slide, encoder, TILES[1:])
     assert len(stored.embeddings()) == 5
@@ -227,9 +261,6 @@ def test_a_set_that_was_killed_while_merging_is_merged_again(
     whole = opened(tmp_path / "whole", slide, encoder)
     encode(whole, slide, encoder, TILES)
     whole.close()
-
-    class Killed(BaseException):
-        pass
 
     for step in range(1, 8):
         root = tmp_path / str(step)

@@ -19,20 +19,10 @@ from napari_scalescope.errors import StoreError
 from napari_scalescope.slides import Slide
 
 from ..slides.memory import coloured_slide
-from .fake import FakeEncoder
+from .fake import FakeEncoder, Killed
 from .test_store import TILES, encode, opened, tree
 
 ALL = ("attention", "patch_tokens")
-
-
-@pytest.fixture
-def slide() -> Slide:
-    return coloured_slide(3000, 2400)
-
-
-@pytest.fixture
-def encoder() -> FakeEncoder:
-    return FakeEncoder()
 
 
 @pytest.fixture
@@ -291,9 +281,6 @@ def test_a_merge_that_is_stopped_goes_on(
     source = opened(tmp_path / "a", slide, encoder)
     encode(source, slide, encoder, TILES)
     source.close()
-
-    class Killed(BaseException):
-        pass
 
     write = StoredSet.write
     calls = iter(range(9))

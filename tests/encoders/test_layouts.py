@@ -296,12 +296,8 @@ def test_dinov3_as_its_makers_save_it(name: str) -> None:
     assert_same(found, trunk.state_dict())
 
 
-def test_beit3_takes_the_branch_of_pictures() -> None:
-    from timm.models.vision_transformer import checkpoint_filter_fn
-
-    entry = narrow("musk", args={"img_size": 224}, input_px=224)
-    trunk = scattered(build_real(entry)["trunk"])
-    ours = trunk.state_dict()
+def as_beit3(ours: dict[str, Any]) -> dict[str, Any]:
+    """A timm network's tensors as BEiT-3 calls those of its branch of pictures."""
     theirs: dict[str, Any] = {}
     for name, tensor in ours.items():
         if ".attn.qkv." in name:
@@ -321,10 +317,20 @@ def test_beit3_takes_the_branch_of_pictures() -> None:
         (r"^norm\.", "encoder.layer_norm.A."),
         (r"^cls_token$", "vision_embed.cls_token"),
         (r"^patch_embed\.", "vision_embed."),
-        (r"^pos_embed$", "encoder.embed_positions.A.weight"),
     )
-    places = theirs["encoder.embed_positions.A.weight"][0]
+    places = theirs.pop("pos_embed")[0]
+    # Places are counted from 2.
     theirs["encoder.embed_positions.A.weight"] = torch.cat([torch.ones(2, WIDTH), places])
+    return theirs
+
+
+def test_beit3_takes_the_branch_of_pictures() -> None:
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    entry = narrow("musk", args={"img_size": 224}, input_px=224)
+    trunk = scattered(build_real(entry)["trunk"])
+    ours = trunk.state_dict()
+    theirs = as_beit3(ours)
     theirs |= {k.replace(".A.", ".B."): v + 1 for k, v in theirs.items() if ".A." in k}
     theirs |= {"text_embed.weight": torch.ones(9, WIDTH)}
     theirs = {f"beit3.{k}": v for k, v in theirs.items()}

@@ -19,6 +19,7 @@ from napari_scalescope.encoders.remembered import (
     remember_weights,
     remembered_weights,
 )
+from napari_scalescope.encoders.text_tokens import tokenizer_of
 from napari_scalescope.encoders.weights import availability, lacks
 from napari_scalescope.errors import EncoderError
 
@@ -89,6 +90,9 @@ def test_a_yaml_file_by_hand(checkpoint: Path, tmp_path: Path) -> None:
         ("{", "cannot be read"),
         ("like: uni\nweights: a.pth\ninput_px: 225", "no multiple"),
         ("id: uni\nlike: uni\nweights: a.pth", "of the catalogue"),
+        ("like: uni\nweights: a.pth\nembedding: cls+mean\ntoken_dim: wide", "token_dim"),
+        ("like: uni\nweights: a.pth\nembedding: cls+mean\ntoken_dim:", "token_dim"),
+        ("like: [uni]\nweights: a.pth", "not in the catalogue"),
     ],
 )
 def test_a_wrong_description_is_told_and_the_others_work(
@@ -101,6 +105,25 @@ def test_a_wrong_description_is_told_and_the_others_work(
     assert list(found) == ["b"]
     with pytest.raises(EncoderError, match="no encoder named"):
         find_entry("zzzzzz", folder=tmp_path)
+
+
+def test_the_texts_of_one_it_is_like(tmp_path: Path) -> None:
+    """They are of that one's embedding: of another, nothing is known to lie beside them."""
+    spec = {"id": "lab", "weights": "lab.safetensors"}
+    plip = described({**spec, "like": "plip"}, tmp_path).entry
+    assert plip.text == catalogue()["plip"].text
+    assert described({**spec, "like": "plip", "embedding": "head"}, tmp_path).entry == plip
+    other = described({**spec, "like": "plip", "embedding": "cls"}, tmp_path).entry
+    assert (other.dim, other.head, other.text) == (768, None, None)
+    keep = described({**spec, "like": "keep"}, tmp_path).entry
+    with pytest.raises(EncoderError) as caught:
+        tokenizer_of(keep, keep.text, tmp_path / "lab.safetensors", tmp_path)
+    assert catalogue()["keep"].page in caught.value.remedy
+
+
+def test_one_that_is_not_released_may_be_described(checkpoint: Path, tmp_path: Path) -> None:
+    entry = save({"id": "dax", "like": "kaiko-vits16", "weights": checkpoint.name}, tmp_path)
+    assert known_encoders(tmp_path)["dax"] == entry == find_entry("dax", folder=tmp_path)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

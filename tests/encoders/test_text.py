@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_scalescope.encoders import Entry, catalogue, load_encoder, loading
+from napari_scalescope.encoders import Entry, load_encoder, loading
 from napari_scalescope.encoders import text as text_module
-from napari_scalescope.encoders.text import TEMPLATES, TextTower, load_text_tower, prompts
-from napari_scalescope.errors import EncoderError
 
-from .test_layouts import HEADS, WIDTH, normalised, scattered
+from .test_layouts import HEADS, WIDTH, as_beit3, normalised, scattered
 from .test_layouts import tiles as tiles
 from .two_towers import (
     DIM,
@@ -23,10 +20,11 @@ from .two_towers import (
     TEXT_DEPTH,
     TEXT_HEADS,
     TEXT_WIDTH,
-    byte_pairs,
+    conch_file,
     open_clip_file,
     saved,
     small,
+    small_conch,
     trunk_of,
     wordpieces,
 )
@@ -121,20 +119,6 @@ def test_open_clip(tiles: np.ndarray, tmp_path: Path, load: Loader, name: str) -
         texts = theirs.encode_text(open_clip.tokenize(list(SENTENCES)))
         images = theirs.encode_image(normalised(tiles, entry))
     assert_agrees(load(entry, path), tiles, texts, images)
-
-
-def test_clip_cuts_what_is_too_long_as_open_clip_does() -> None:
-    import open_clip
-
-    from napari_scalescope.encoders.text_tokens import tokenizer_of
-
-    entry = catalogue()["plip"]
-    tokenize = tokenizer_of(entry, entry.text, None, None)
-    for text in ("Lymphocytes &amp; fat", "mitosis " * 100):
-        expected = open_clip.tokenize([text])[0].tolist()
-        ours = tokenize(text)
-        assert ours == expected[: len(ours)]
-        assert not any(expected[len(ours) :])
 
 
 # --- BERT ---
@@ -245,44 +229,8 @@ def conch_reads(state: dict[str, Any], ids: list[int], context: int, heads: int)
     return norm(x[-1], state, "ln_final") @ state["text_projection"]
 
 
-def conch_file(folder: Path, entry: Entry) -> tuple[Path, Any, Any, dict[str, Any], Any]:
-    from open_clip.model import CLIPTextCfg, _build_text_tower
-    from open_clip.transformer import AttentionalPooler
-
-    config = CLIPTextCfg(
-        context_length=entry.text.context - 1,
-        vocab_size=entry.text.vocabulary,
-        width=TEXT_WIDTH,
-        heads=TEXT_HEADS,
-        layers=TEXT_DEPTH,
-        embed_cls=True,
-    )
-    tower = scattered(_build_text_tower(DIM, config))
-    trunk = trunk_of(entry)
-    pool = scattered(AttentionalPooler(DIM, WIDTH, n_head=8, n_queries=1))
-    after = scattered(torch.nn.LayerNorm(DIM))
-    parts = {"visual.trunk": trunk, "visual.attn_pool_contrast": pool, "visual.ln_contrast": after}
-    state = {f"{at}.{k}": v for at, part in parts.items() for k, v in part.state_dict().items()}
-    state |= {f"text.{k}": v for k, v in tower.state_dict().items()}
-    matrix = torch.randn(DIM, DIM)
-    state |= {"visual.proj_contrast": matrix, "visual.attn_pool_caption.query": torch.ones(4, 4)}
-    state |= {"logit_scale": torch.ones(())}
-
-    def sees(pixels: Any) -> Any:
-        return after(pool(trunk.forward_features(pixels))[:, 0]) @ matrix
-
-    byte_pairs(folder)
-    path = saved(state, folder / "pytorch_model.bin")
-    return path, tower, sees, dict(tower.state_dict()), matrix
-
-
-@pytest.fixture
-def conch() -> Entry:
-    changes = {"vocabulary": 300, "context": 40}
-    return small("conch", args={"img_size": 224}, input_px=224, text=changes)
-
-
-def test_conch(tiles: np.ndarray, tmp_path: Path, load: Loader, conch: Entry) -> None:
+def test_conch(tiles: np.ndarray, tmp_path: Path, load: Loader) -> None:
+    conch = small_conch()
     path, tower, sees, state, _ = conch_file(tmp_path, conch)
     encoder = load(conch, path)
     tokens = [encoder.text._tokenize(s) for s in SENTENCES]
@@ -296,9 +244,10 @@ def test_conch(tiles: np.ndarray, tmp_path: Path, load: Loader, conch: Entry) ->
 
 
 def test_embeddings_of_conch_lie_elsewhere_than_its_texts(
-    tiles: np.ndarray, tmp_path: Path, load: Loader, conch: Entry
+    tiles: np.ndarray, tmp_path: Path, load: Loader
 ) -> None:
     """Without its last matrix an embedding has the right length and means nothing to texts."""
+    conch = small_conch()
     path, _, _, _, matrix = conch_file(tmp_path, conch)
     encoder = load(conch, path)
     embedding = encoder.encode(tiles, ()).embedding
@@ -336,35 +285,12 @@ def musk_reads(state: dict[str, Any], ids: list[int], heads: int) -> Any:
 def musk_state(entry: Entry) -> tuple[dict[str, Any], Any]:
     """A file as MUSK's is, and its image tower in timm."""
     trunk = trunk_of(entry)
-    names = (
-        (r"^blocks\.", "encoder.layers."),
-        (r"\.attn\.norm\.", ".self_attn.inner_attn_ln.A."),
-        (r"\.attn\.proj\.", ".self_attn.out_proj.A."),
-        (r"\.mlp\.norm\.", ".ffn.A.ffn_layernorm."),
-        (r"\.mlp\.", ".ffn.A."),
-        (r"\.norm1\.", ".self_attn_layer_norm.A."),
-        (r"\.norm2\.", ".final_layer_norm.A."),
-        (r"^norm\.", "encoder.layer_norm.A."),
-        (r"^cls_token$", "vision_embed.cls_token"),
-        (r"^patch_embed\.", "vision_embed."),
-    )
-    from .test_layouts import renamed
-
-    state: dict[str, Any] = {}
-    for name, tensor in trunk.state_dict().items():
-        if ".attn.qkv." in name:
-            for which, part in zip("qkv", tensor.chunk(3), strict=True):
-                state[name.replace("attn.qkv.", f"self_attn.{which}_proj.A.")] = part
-        else:
-            state[name] = tensor
-    state = renamed(state, *names)
-    places = state.pop("pos_embed")[0]
+    state = as_beit3(trunk.state_dict())
     torch.manual_seed(1)
     both = {
         k.replace(".A.", ".B."): torch.randn_like(v) * 0.2 for k, v in state.items() if ".A." in k
     }
     state |= both
-    state["encoder.embed_positions.A.weight"] = torch.cat([torch.ones(2, WIDTH), places])
     state["encoder.embed_positions.B.weight"] = torch.randn(1024, WIDTH)
     state["text_embed.weight"] = torch.randn(entry.text.vocabulary, WIDTH)
     state["vision_embed.mask_token"] = torch.zeros(1, 1, WIDTH)
@@ -395,168 +321,3 @@ def test_musk(
         seen = trunk.forward_features(normalised(tiles, musk))[:, 0]
         images = seen @ state["vision_head.weight"].T
     assert_agrees(encoder, tiles, texts, images)
-
-
-def test_sentencepiece_is_numbered_as_xlm_r_does(tmp_path: Path) -> None:
-    sentencepiece = pytest.importorskip("sentencepiece")
-    from napari_scalescope.encoders.text_tokens import tokenizer_of
-
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter([*SENTENCES] * 20),
-        model_prefix=str(tmp_path / "tokenizer"),
-        vocab_size=40,
-        hard_vocab_limit=False,
-        minloglevel=2,
-    )
-    (tmp_path / "tokenizer.model").rename(tmp_path / "tokenizer.spm")
-    entry = catalogue()["musk"]
-    tokenize = tokenizer_of(entry, entry.text, tmp_path / "model.safetensors", None)
-    pieces = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "tokenizer.spm"))
-    ids = tokenize("fat. 漢")
-    assert ids[0] == 0
-    assert ids[-2:] == [3, 2]  # unknown, end
-    known = [*pieces.encode("fat. ", out_type=str), "▁"]
-    assert [pieces.id_to_piece(i - 1) for i in ids[1:-2]] == known
-    assert len(tokenize("fat " * 300)) == 100
-
-
-# --- what is asked ---
-
-
-class Loud:
-    """A network that says what it was given."""
-
-    def __init__(self) -> None:
-        self.given: list[list[str]] = []
-
-    def __call__(self, texts: list[str]) -> Any:
-        self.given.append(texts)
-        return torch.tensor([[float(len(t)), 1.0, 0.0] for t in texts])
-
-
-def test_a_name_is_worded_in_several_ways_and_a_sentence_is_not() -> None:
-    network = Loud()
-    entry = catalogue()["plip"]
-    tower = TextTower(entry, network, lambda text: text, None)  # type: ignore[arg-type,return-value]
-    found = tower.vectors(["  fat\n cells ", "Fat cells are shown."])
-    assert network.given[0] == [t.format("fat cells") for t in TEMPLATES]
-    assert network.given[1] == ["Fat cells are shown."]
-    lengths = unit([[len(t), 1.0, 0.0] for t in network.given[0]])
-    np.testing.assert_allclose(found[0], unit(lengths.mean(0)), atol=1e-6)
-    assert tower.vectors([]).shape == (0, 512)
-    assert prompts("a {} in braces") == [t.format("a {} in braces") for t in TEMPLATES]
-
-
-# --- what can be wrong ---
-
-
-def test_a_tower_that_is_not_whole_is_refused(tmp_path: Path) -> None:
-    entry = small("pathgen-clip")
-    path, theirs = open_clip_file(tmp_path, entry)
-    whole = dict(theirs.state_dict())
-    load_text_tower(entry, path)
-
-    def tower_of(state: dict[str, Any]) -> TextTower:
-        return load_text_tower(entry, saved(state, tmp_path / "other.pt"))
-
-    name = "transformer.resblocks.1.mlp.c_fc.bias"
-    with pytest.raises(EncoderError, match=r"not that of PathGen-CLIP: Missing.*mlp\.c_fc\.bias"):
-        tower_of({k: v for k, v in whole.items() if k != name})
-    more = whole | {"transformer.resblocks.2.ln_1.bias": torch.ones(TEXT_WIDTH)}
-    with pytest.raises(EncoderError, match="Unexpected"):
-        tower_of(more)
-    with pytest.raises(EncoderError, match="size mismatch"):
-        tower_of(whole | {"text_projection": torch.ones(TEXT_WIDTH, 7)})
-    with pytest.raises(EncoderError, match="only the half of PathGen-CLIP that sees"):
-        tower_of({k: v for k, v in whole.items() if k.startswith("visual.")})
-
-
-def test_the_matrix_of_images_has_to_be_there(tmp_path: Path, conch: Entry) -> None:
-    path, *_ = conch_file(tmp_path, conch)
-    state = torch.load(path, weights_only=True)
-    del state["visual.proj_contrast"]
-    with pytest.raises(EncoderError, match="lacks the matrix"):
-        load_text_tower(conch, saved(state, tmp_path / "other.pt"))
-
-
-@pytest.mark.parametrize(
-    ("name", "file", "where"),
-    [
-        ("keep", "vocab.txt", "scalescope download keep"),
-        ("quiltnet-b-16-pmb", "vocab.txt", "scalescope download quiltnet-b-16-pmb"),
-        ("conch", "conch_byte_level_bpe_uncased.json", "mahmoodlab/CONCH"),
-        ("musk", "tokenizer.spm", "scalescope download musk"),
-    ],
-)
-def test_which_vocabulary_is_missing_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str, where: str
-) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    home = tmp_path / "encoders"
-    with pytest.raises(EncoderError, match=file) as caught:
-        load_text_tower(catalogue()[name], tmp_path / "model.bin", home)
-    assert where in caught.value.remedy
-    assert str(home / name) in caught.value.remedy
-
-
-def test_where_a_vocabulary_is_looked_for(tmp_path: Path) -> None:
-    from napari_scalescope.encoders.text_tokens import find_tokenizer
-
-    entry = catalogue()["keep"]
-    home, beside = tmp_path / "encoders", tmp_path / "downloads"
-    for folder in (home / "keep", beside):
-        folder.mkdir(parents=True)
-    weights = beside / "model.safetensors"
-    assert find_tokenizer(entry, entry.text, weights, home) is None
-    theirs = wordpieces(beside)
-    assert find_tokenizer(entry, entry.text, weights, home) == theirs
-    own = wordpieces(home / "keep")
-    assert find_tokenizer(entry, entry.text, weights, home) == own
-    own.unlink()
-    wordpieces(home)  # nobody's: it does not say whose it is
-    assert find_tokenizer(entry, entry.text, home / "keep.safetensors", home) is None
-
-
-def test_a_vocabulary_of_another_encoder_is_refused(tmp_path: Path) -> None:
-    wordpieces(tmp_path)
-    entry = small("keep", text={"vocabulary": 10})
-    with pytest.raises(EncoderError, match=r"vocab\.txt is not the vocabulary of KEEP"):
-        load_text_tower(entry, tmp_path / "model.bin")
-    (tmp_path / "conch_byte_level_bpe_uncased.json").write_text("{")
-    with pytest.raises(EncoderError, match="not a readable vocabulary"):
-        load_text_tower(catalogue()["conch"], tmp_path / "model.bin")
-
-
-@pytest.mark.parametrize(
-    ("name", "library"),
-    [("plip", "open_clip"), ("keep", "transformers"), ("conch", "open_clip")],
-)
-def test_a_library_that_is_not_installed_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, library: str
-) -> None:
-    for module in [m for m in sys.modules if m.partition(".")[0] == library]:
-        monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(EncoderError, match=library) as caught:
-        load_text_tower(catalogue()[name], tmp_path / "model.bin")
-    assert 'pip install "napari-scalescope[text]"' in caught.value.remedy
-
-
-def test_an_encoder_that_reads_nothing_says_who_does() -> None:
-    encoder = load_encoder("untrained", device="cpu", precision="fp32")
-    with pytest.raises(EncoderError, match=r"Untrained ViT-Tiny reads no texts\. .*KEEP.*PLIP"):
-        _ = encoder.text
-
-
-def test_specs_that_contradict_themselves_are_refused() -> None:
-    from napari_scalescope.encoders.text_spec import TextSpec
-
-    spec = catalogue()["keep"].text.model_dump()
-    for wrong in ({"pool": "end"}, {"tokenizer": ()}, {"dim": 5}):
-        with pytest.raises(ValueError, match=r"pooled|vocabulary|dimensions"):
-            TextSpec.model_validate(spec | wrong)
-    entry = catalogue()["plip"].model_dump()
-    with pytest.raises(ValueError, match="texts have 7 dimensions"):
-        Entry.model_validate(entry | {"text": entry["text"] | {"dim": 7}})

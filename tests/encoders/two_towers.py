@@ -109,3 +109,42 @@ def open_clip_file(folder: Path, entry: Entry) -> tuple[Path, Any]:
 def trunk_of(entry: Entry) -> Any:
     """A random timm network of an entry."""
     return scattered(build_real(entry)["trunk"])
+
+
+def small_conch() -> Entry:
+    """An entry like CONCH's, small."""
+    changes = {"vocabulary": 300, "context": 40}
+    return small("conch", args={"img_size": 224}, input_px=224, text=changes)
+
+
+def conch_file(folder: Path, entry: Entry) -> tuple[Path, Any, Any, dict[str, Any], Any]:
+    """CONCH's file, its text tower, what makes vectors of tiles, its tensors and last matrix."""
+    import torch
+    from open_clip.model import CLIPTextCfg, _build_text_tower
+    from open_clip.transformer import AttentionalPooler
+
+    config = CLIPTextCfg(
+        context_length=entry.text.context - 1,
+        vocab_size=entry.text.vocabulary,
+        width=TEXT_WIDTH,
+        heads=TEXT_HEADS,
+        layers=TEXT_DEPTH,
+        embed_cls=True,
+    )
+    tower = scattered(_build_text_tower(DIM, config))
+    trunk = trunk_of(entry)
+    pool = scattered(AttentionalPooler(DIM, WIDTH, n_head=8, n_queries=1))
+    after = scattered(torch.nn.LayerNorm(DIM))
+    parts = {"visual.trunk": trunk, "visual.attn_pool_contrast": pool, "visual.ln_contrast": after}
+    state = {f"{at}.{k}": v for at, part in parts.items() for k, v in part.state_dict().items()}
+    state |= {f"text.{k}": v for k, v in tower.state_dict().items()}
+    matrix = torch.randn(DIM, DIM)
+    state |= {"visual.proj_contrast": matrix, "visual.attn_pool_caption.query": torch.ones(4, 4)}
+    state |= {"logit_scale": torch.ones(())}
+
+    def sees(pixels: Any) -> Any:
+        return after(pool(trunk.forward_features(pixels))[:, 0]) @ matrix
+
+    byte_pairs(folder)
+    path = saved(state, folder / "pytorch_model.bin")
+    return path, tower, sees, dict(tower.state_dict()), matrix

@@ -91,10 +91,9 @@ def ls(
     for row in rows:
         index = "no index"
         if row["index"]["tiles"]:
-            recall = row["index"]["recall"]
-            found = "not measured" if recall is None else f"{recall:.1%} of the ten nearest found"
             lacks = row["index"]["lacks"]
-            index = f"index, {found}" + (f", {lacks:,} tiles not in it" if lacks else "")
+            index = f"index, {_recall(row['index']['recall'])}"
+            index += f", {lacks:,} tiles not in it" if lacks else ""
         typer.echo(f"{row['title']}: {row['slides']} slides, {row['tiles']:,} tiles, {index}")
         for one in row.get("sets", ()):
             typer.echo(
@@ -180,12 +179,9 @@ def index(
     if as_json:
         print_json(facts)
     else:
-        recall = (
-            "" if facts["recall"] is None else f", {facts['recall']:.1%} of the ten nearest found"
-        )
         typer.echo(
             f"{chosen.title}: {added:,} tiles added, {said.count:,} in all, "
-            f"{said.bytes / 2**20:,.1f} MiB{recall}"
+            f"{said.bytes / 2**20:,.1f} MiB, {_recall(said.contents.recall)}"
         )
 
 
@@ -248,8 +244,14 @@ def search(
         x, y = hit.box.centre
         typer.echo(f"{hit.cosine:.4f}  {hit.slide}  at {x:.0f},{y:.0f}")
     if not found.exact:
-        recall = "" if found.recall is None else f"; it finds {found.recall:.1%} of the ten nearest"
-        typer.echo(f"found with the index among {found.tiles:,} tiles{recall}", err=True)
+        typer.echo(
+            f"found with the index among {found.tiles:,} tiles; {_recall(found.recall)}", err=True
+        )
+
+
+def _recall(recall: float | None) -> str:
+    """How much an index finds."""
+    return "recall not measured" if recall is None else f"{recall:.1%} of the ten nearest found"
 
 
 def _place(text: str) -> tuple[float, float]:

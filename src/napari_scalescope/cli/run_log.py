@@ -8,7 +8,10 @@ import os
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from ..embeddings.report import Outcome
 
 
 class RunLog:
@@ -34,7 +37,6 @@ class RunLog:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         self.path = store / ".runs" / f"{stamp}-{os.getpid()}.jsonl"
         self._request = request
-        self._told: dict[str, int] = {}
         self._file: TextIO | None = None
 
     def __enter__(self) -> RunLog:
@@ -60,11 +62,10 @@ class RunLog:
         if self._file is not None:
             self._file.close()
 
-    def tell(self, slide: str, found: dict[str, list[Any]]) -> None:
-        """A slide is done: whatever was added to the lists of ``found`` since the last is its."""
-        new = {name: rows[self._told.get(name, 0) :] for name, rows in found.items()}
-        self._told = {name: len(rows) for name, rows in found.items()}
-        self._write({"event": "slide", "slide": slide, **{k: v for k, v in new.items() if v}})
+    def tell(self, slide: str | Path, outcome: Outcome) -> None:
+        """A slide is done."""
+        said = {kind: lines for kind, lines in vars(outcome).items() if lines}
+        self._write({"event": "slide", "slide": str(slide), **said})
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._file is None:

@@ -13,8 +13,8 @@ from ..embeddings import Store
 from ..embeddings.embedding_set import Part, TileState
 from ..embeddings.pipeline import encode_works
 from ..embeddings.plan import Work, make_plan
-from ..embeddings.progress import Progress, Report, reporter
-from ..embeddings.report import all_damaged, failure, row
+from ..embeddings.progress import Meter, Progress, Report, reporter
+from ..embeddings.report import Outcome, row
 from ..embeddings.stored_set import StoredSet
 from ..encoders import Encoder, load_encoder
 from ..encoders.devices import Precision
@@ -74,16 +74,18 @@ def embed_slides(request: Request, *, bar: bool = False) -> dict[str, Any]:
         for name in request.encoders
     ]
     slides = list(expanded(request.slides))
-    found: dict[str, Any] = {"sets": [], "skipped": [], "warnings": [], "failed": []}
+    every = Outcome()
     with RunLog(request.out, {**asdict(request), "slides": len(slides)}) as log:
         for number, path in enumerate(slides, 1):
             place = f"{number}/{len(slides)} " if len(slides) > 1 else ""
+            outcome = Outcome()
             try:
-                _embed_one(request, encoders, path, found, bar, place)
+                _embed_one(request, encoders, path, outcome, bar, place)
             except ScaleScopeError as error:
-                found["failed"].append(failure(path, error))
-            log.tell(str(path), found)
-    return {"out": str(request.out), **found, "log": str(log.path)}
+                outcome.fail(path, error)
+            log.tell(path, outcome)
+            every.add(outcome)
+    return {"out": str(request.out), **vars(every), "log": str(log.path)}
 
 
 def _on_cluster(request: Request, bar: bool) -> dict[str, Any]:
@@ -91,15 +93,9 @@ def _on_cluster(request: Request, bar: bool) -> dict[str, Any]:
     from ..embeddings.distributed import embed_distributed
 
     slides = list(expanded(request.slides))
-    so_far: dict[str, Any] = {"sets": [], "skipped": [], "warnings": [], "failed": []}
     with RunLog(request.out, {**asdict(request), "slides": len(slides)}) as log:
-
-        def tell(slide: str | Path, found: dict[str, list[Any]]) -> None:
-            for name, rows in found.items():
-                so_far[name] += rows
-            log.tell(str(slide), so_far)
-
-        report = embed_distributed(**{**vars(request), "slides": slides}, progress=bar, tell=tell)
+        asked = {**vars(request), "slides": slides}
+        report = embed_distributed(**asked, progress=bar, tell=log.tell)
     return {**report, "log": str(log.path)}
 
 
@@ -137,7 +133,7 @@ def _embed_one(
     request: Request,
     encoders: list[Encoder],
     path: str | Path,
-    found: dict[str, Any],
+    outcome: Outcome,
     bar: bool,
     place: str,
 ) -> None:
@@ -149,18 +145,16 @@ def _embed_one(
             for encoder, mpp in product(encoders, request.mpps)
         ]
         if request.skip_existing and all(stored.complete(_keep(request)) for _, stored in pairs):
-            found["skipped"].append({"slide": str(path)})
+            outcome.skip(path)
             return
         mask = tissue_mask(slide) if request.tissue else None
         if mask is not None:
-            found["warnings"] += [{"slide": str(path), "warning": w} for w in mask.warnings]
+            outcome.warn(path, mask.warnings)
         works = [_work(request, encoder, stored, mask) for encoder, stored in pairs]
         with reporter(bar, f"{place}{slide.name}") as report:
             for line in _encode(slide, works, report):
-                found["sets"].append(line)
-                if (error := all_damaged(line)) is not None:
-                    found["failed"].append(failure(path, error))
-        found["warnings"] += [{"slide": str(path), "warning": w} for w in slide.reader.doubts]
+                outcome.done(path, line)
+        outcome.warn(path, slide.reader.doubts)
 
 
 def _keep(request: Request) -> tuple[Part, ...]:
@@ -182,31 +176,11 @@ def _encode(slide: Slide, works: list[Work], report: Report) -> Iterator[dict[st
     """Encode a slide; yields a row for each work at the end."""
     started = time.perf_counter()
     lasts = {work: Progress(0, 0, work.plan.tissue) for work in works}
-    missing = {
-        work: sum(len(work.stored.missing(b, work.keep)) for *_, bs in work.plan.blocks for b in bs)
-        for work in works
-    }
-    total, reused = sum(missing.values()), sum(w.plan.tissue - missing[w] for w in works)
     seconds = dict.fromkeys(works, 0.0)
-    for work, _, progress in encode_works(slide, works):
-        lasts[work] = progress
-        now = time.perf_counter()
-        seconds[work] = now - started
-        done = sum(p.done for p in lasts.values())
-        rate = done / (now - started)
-        report(
-            Progress(
-                done,
-                total,
-                reused,
-                rate,
-                progress.reading,
-                progress.encoding,
-                sum(p.unreadable for p in lasts.values()),
-                writing=progress.writing,
-                note=progress.note,
-            )
-        )
+    overall = Meter(0)
+    for work, _, progress in encode_works(slide, works, overall=overall):
+        lasts[work], seconds[work] = progress, time.perf_counter() - started
+        report(overall.now())
     for work, end in lasts.items():
         work.stored.close()
         yield row(

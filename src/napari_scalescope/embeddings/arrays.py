@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from .locks import Locks
 if TYPE_CHECKING:
     import zarr
 
+#: float16, as it is stored, or what it is wanted as.
+Number = TypeVar("Number", bound=np.floating)
 #: First row and column of a block.
 Corner = tuple[int, int]
 #: `TileState` of some tiles (rows, cols).
@@ -121,10 +123,10 @@ class Arrays:
         # Only its own file: beside it other processes write those of other blocks.
         flush_tree(self.file(name, corner), self.path)
 
-    def read(self, name: str, tiles: IntArray) -> npt.NDArray[np.float16]:
-        """What an array holds of tiles (n, 2): (n, …) float16, NaN where there is nothing."""
+    def read(self, name: str, tiles: IntArray, dtype: type[Number]) -> npt.NDArray[Number]:
+        """What an array holds of tiles (n, 2): (n, …), NaN where there is nothing."""
         # Not filled in vain: all of it is read over, and gigabytes take their time.
-        out = np.empty((len(tiles), *self.shapes[name]), np.float16)
+        out = np.empty((len(tiles), *self.shapes[name]), dtype)
         if not self.has(name):
             out[:] = np.nan
         else:

@@ -2,67 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
 from ..geometry import IntArray
 
+Vectors = npt.NDArray[np.float32]
+
 
 class AtHand:
-    """Vectors by tile, empty at first. Nothing is taken up before somebody wants vectors.
+    """The vectors that were asked for last: of the next that are, only new ones are read.
+
+    They may be gigabytes, so they are kept just as they were handed out and not a second time,
+    and nothing is kept before somebody wants vectors.
 
     Parameters
     ----------
     shape : (int, int)
         Rows and columns of the grid.
-    dim : int
-        Length of a vector.
     """
 
-    def __init__(self, shape: tuple[int, int], dim: int) -> None:
-        self.dim = dim
+    def __init__(self, shape: tuple[int, int]) -> None:
         self._shape = shape
         self._position: IntArray | None = None  # (rows, cols), -1 where there is no vector
-        # The first `_count` are in use; there is room for more behind them.
-        self._vectors, self._count = np.empty((0, dim), np.float16), 0
+        self._vectors: Vectors = np.empty((0, 0), np.float32)
 
-    def _at(self, tiles: IntArray) -> IntArray:
-        if self._position is None:
-            self._position = np.full(self._shape, -1, np.int64)
-        return self._position[tiles[:, 0], tiles[:, 1]]
+    def forget(self, tiles: IntArray) -> None:
+        """Tiles (n, 2) have other vectors now."""
+        if self._position is not None:
+            self._position[tiles[:, 0], tiles[:, 1]] = -1
 
-    def lacking(self, tiles: IntArray) -> IntArray:
-        """Those of the tiles (n, 2) whose vectors are not in memory."""
-        return tiles[self._at(tiles) < 0]
+    def of(self, tiles: IntArray, read: Callable[[IntArray], Vectors]) -> Vectors:
+        """Vectors (n, D) of tiles (n, 2). What was handed out earlier stays as it is.
 
-    def put(self, tiles: IntArray, vectors: npt.NDArray[np.float16]) -> None:
-        """Add vectors (n, D), in place of what is there of the same tiles.
-
-        The first array is taken over, not copied: it may be gigabytes.
+        Parameters
+        ----------
+        tiles : (n, 2) int64
+        read : callable
+            Gives those of tiles that are not here.
         """
-        at = self._at(tiles)
+        at, here = np.full(len(tiles), -1), np.arange(len(tiles))
+        if self._position is not None:
+            at = self._position[tiles[:, 0], tiles[:, 1]]
+            if len(at) == len(self._vectors) and (at == here).all():
+                return self._vectors
         new = at < 0
-        at[new] = np.arange(self._count, self._count + new.sum())
-        assert self._position is not None
-        self._position[tiles[:, 0], tiles[:, 1]] = at
-        self._count += int(new.sum())
-        room = len(self._vectors)
-        if not room and new.all():
-            self._vectors = vectors
-            return
-        if self._count > room:
-            more = max(self._count, 2 * room, 256) - room
-            self._vectors = np.concatenate([self._vectors, np.empty((more, self.dim), np.float16)])
-        self._vectors[at] = vectors
-
-    def replace(self, tiles: IntArray, vectors: npt.NDArray[np.float16]) -> None:
-        """Add vectors (n, D) if there are any in memory already; else nobody wants them yet."""
-        if self._count:
-            self.put(tiles, vectors)
-
-    def of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
-        """Vectors (n, D) of tiles that are all in memory."""
-        at = self._at(tiles)
-        if len(at) and (np.diff(at) == 1).all():  # as they lie: gigabytes are not copied first
-            return self._vectors[at[0] : at[-1] + 1].astype(np.float32)
-        return self._vectors[at].astype(np.float32)
+        if new.all():
+            vectors = read(tiles)
+        else:
+            vectors = np.take(self._vectors, at, axis=0, mode="clip")  # -1 takes any; read below
+            vectors[new] = read(tiles[new])
+        self._position = np.full(self._shape, -1)
+        self._position[tiles[:, 0], tiles[:, 1]] = here
+        self._vectors = vectors
+        return vectors

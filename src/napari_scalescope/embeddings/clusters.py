@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ..encoders.devices import processes
 from ..errors import ClusterError
 
 if TYPE_CHECKING:
@@ -24,18 +24,20 @@ SAME_VERSION = ("napari-scalescope", "distributed", "python")
 
 
 @contextmanager
-def connected(scheduler: Scheduler, wait_s: float) -> Iterator[Client]:
+def connected(scheduler: Scheduler, wait_s: float, device: str = "auto") -> Iterator[Client]:
     """A client of a cluster that has at least one worker and fits this machine.
 
     Parameters
     ----------
     scheduler : str, path, Client or cluster
         Its address ("tcp://10.0.0.1:8786"); "local" or "local:N", worker processes of this
-        machine, as many as it has cores or N; "dask", what dask's configuration names
-        (``DASK_SCHEDULER_ADDRESS``); a scheduler file; or a `distributed.Client` or a cluster
-        object, which stay open.
+        machine, one for each GPU (without any, each core) or N; "dask", what dask's configuration
+        names (``DASK_SCHEDULER_ADDRESS``); a scheduler file; or a `distributed.Client` or a
+        cluster object, which stay open.
     wait_s : float
         How long to wait for the first worker.
+    device : str
+        What "local" workers compute on.
 
     Raises
     ------
@@ -52,13 +54,13 @@ def connected(scheduler: Scheduler, wait_s: float) -> Iterator[Client]:
         _require_fit(scheduler, wait_s)
         yield scheduler
         return
-    with _cluster(scheduler) as place, _client(place) as client:
+    with _cluster(scheduler, device) as place, _client(place) as client:
         _require_fit(client, wait_s)
         yield client
 
 
 @contextmanager
-def _cluster(scheduler: Scheduler) -> Iterator[Mapping[str, Any]]:
+def _cluster(scheduler: Scheduler, device: str) -> Iterator[Mapping[str, Any]]:
     """How to reach it, as arguments of `distributed.Client`; ours is started and ended here."""
     import dask
     import distributed
@@ -72,7 +74,7 @@ def _cluster(scheduler: Scheduler) -> Iterator[Mapping[str, Any]]:
             # A worker that died takes longer than its 15 s to be there again on a busy machine.
             dask.config.set({"distributed.deploy.lost-worker-timeout": "5 minutes"}),
             distributed.LocalCluster(
-                n_workers=int(count or os.cpu_count() or 1),
+                n_workers=int(count) if count else processes(device),
                 threads_per_worker=1,
                 dashboard_address=":0",
             ) as cluster,

@@ -236,9 +236,8 @@ class Crew:
         self.doubts[slide].update(dict.fromkeys(doubts))
         for each in planned:
             cut = list(_cut(each))
-            self._meter.total += each.left
-            self._meter.reused += each.reused
-            of = _Set(slide, each, Meter(each.left, each.reused), began, len(cut))
+            meter = Meter(each.left, each.reused, part_of=self._meter)
+            of = _Set(slide, each, meter, began, len(cut))
             self._shards.add(slide, [(of, *shard) for shard in cut])
             if not cut:
                 self._finish(of)
@@ -247,9 +246,8 @@ class Crew:
     def _shard_done(self, of: _Set, tiles: int, done: Done) -> None:
         self.doubts[of.slide].update(dict.fromkeys(done.doubts))
         of.waiting -= 1
-        counted = tiles, done.read_s, done.encode_s, done.write_s, done.unreadable
-        of.meter.add(*counted)
-        self._report(self._meter.add(*counted))
+        of.meter.add(tiles, done.read_s, done.encode_s, done.write_s, done.unreadable)
+        self._report(self._meter.now())
         if of.waiting == 0:
             self._finish(of)
 

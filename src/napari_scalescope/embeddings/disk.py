@@ -46,6 +46,25 @@ def flush_tree(path: Path, top: Path) -> None:
             flush(each)
 
 
+def files_below(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Path and status of every file below a folder; what others remove meanwhile is left out.
+
+    A set may have tens of thousands.
+    """
+    pending = [os.fspath(folder)]
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                        continue
+                    with contextlib.suppress(FileNotFoundError):
+                        yield entry.path, entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # removed while we looked, or never there
+            continue
+
+
 @contextlib.contextmanager
 def disk_errors_in_words(root: Path, doing: str = "written") -> Iterator[None]:
     """Say what happened to the disk instead of an error number.

@@ -14,20 +14,19 @@ from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
-from ..errors import ScaleScopeError
 from ..slides.formats.remote import place_of
 from . import shards
 from .clusters import Scheduler, connected
 from .crew import Crew
 from .embedding_set import Part
 from .progress import Report, reporter
-from .report import all_damaged, failure
+from .report import Outcome
 from .shards import Job, Model, Source, Tiling
 
 #: How long to wait for a worker.
 WAIT_S = 300.0
-#: Given a slide that is done and what there is to say of it, as in the report.
-Tell = Callable[[str | Path, dict[str, list[Any]]], None]
+#: Given a slide that is done and what came of it.
+Tell = Callable[[str | Path, Outcome], None]
 
 
 def embed_distributed(
@@ -49,7 +48,7 @@ def embed_distributed(
     skip_existing: bool = False,
     accept_licence: bool = False,
     progress: bool | Report = False,
-    tell: Tell = lambda _slide, _found: None,
+    tell: Tell = lambda _slide, _outcome: None,
     retries: int = 2,
     wait_s: float = WAIT_S,
 ) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def embed_distributed(
     progress : bool or callable
         True prints a bar; a callable is given a `Progress` after each shard.
     tell : callable
-        Called with each slide as it is done, in whatever order, and its part of the report.
+        Called with each slide as it is done, in whatever order, and its `Outcome`.
     retries : int
         How often a shard that failed is tried again before its slide is given up.
     wait_s : float
@@ -105,30 +104,27 @@ def embed_distributed(
         sources = (Source(_seen_by_all(slide), slide_mpp, icc) for slide in slides)
         return [Job(run, source, model, tiling, store, parts) for source in sources]
 
-    def found_of(number: int) -> dict[str, list[Any]]:
-        slide = str(slides[number])
-        wanted = ((number, name, mpp) for name, mpp in product(models, tiling.mpps))
-        rows = [crew.rows[key] for key in wanted if key in crew.rows]
-        errors: list[ScaleScopeError] = [
-            error for row in rows if (error := all_damaged(row)) is not None
-        ]
-        errors += [crew.failed[number]] if number in crew.failed else []
-        return {
-            "sets": rows,
-            "skipped": [{"slide": slide}] if number in crew.skipped else [],
-            "warnings": [{"slide": slide, "warning": doubt} for doubt in crew.doubts[number]],
-            "failed": [failure(slide, error) for error in errors],
-        }
+    def outcome_of(number: int) -> Outcome:
+        slide, outcome = slides[number], Outcome()
+        for name, mpp in product(models, tiling.mpps):
+            if (number, name, mpp) in crew.rows:
+                outcome.done(slide, crew.rows[number, name, mpp])
+        if number in crew.failed:
+            outcome.fail(slide, crew.failed[number])
+        if number in crew.skipped:
+            outcome.skip(slide)
+        outcome.warn(slide, crew.doubts[number])
+        return outcome
 
     def over(number: int) -> None:
         whole = len(models) * len(tiling.mpps)
         ended = number in crew.failed or number in crew.skipped
-        found = found_of(number)
-        if number in untold and (ended or len(found["sets"]) == whole):
+        outcome = outcome_of(number)
+        if number in untold and (ended or len(outcome.sets) == whole):
             untold.discard(number)
-            tell(slides[number], found)
+            tell(slides[number], outcome)
 
-    with connected(scheduler, wait_s) as client:
+    with connected(scheduler, wait_s, device) as client:
         title = f"{len(slides)} slides on {len(client.nthreads())} workers"
         with reporter(progress, title) as report:
             crew = Crew(client, report, over, retries, wait_s)
@@ -142,9 +138,10 @@ def embed_distributed(
                     crew.encode(name, jobs(model))
             finally:
                 crew.leave()
-    found = [found_of(number) for number in range(len(slides))]
-    kinds = ("sets", "skipped", "warnings", "failed")
-    return {"out": str(out), **{kind: [x for each in found for x in each[kind]] for kind in kinds}}
+    every = Outcome()
+    for number in range(len(slides)):
+        every.add(outcome_of(number))
+    return {"out": str(out), **vars(every)}
 
 
 def _seen_by_all(slide: str | Path) -> str | Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import functools
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntFlag
 from functools import cached_property
@@ -36,11 +38,17 @@ class TileState(IntFlag):
     UNREADABLE = 16
 
 
-#: The flag that says a tile has a part.
-FLAG: Mapping[Part, TileState] = {
+#: The flag that says a tile has its vector, or a part beside it.
+FLAG: Mapping[str, TileState] = {
+    "embedding": TileState.ENCODED,
     "attention": TileState.ATTENTION,
     "patch_tokens": TileState.TOKENS,
 }
+
+
+def flags_of(names: Iterable[str]) -> TileState:
+    """The flags of a tile that has all of these: its vector, parts."""
+    return functools.reduce(operator.or_, map(FLAG.__getitem__, names), TileState.NOT_YET)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,9 @@ import numpy as np
 
 from ..errors import StoreError
 from .arrays import Arrays
-from .disk import disk_errors_in_words
+from .disk import disk_errors_in_words, files_below
 from .embedding_set import FLAG, TileState
+from .layout import PARTS, journal_of
 from .leftovers import sets
 
 BARE = TileState.BACKGROUND | TileState.ENCODED
@@ -119,13 +118,13 @@ def survey(root: Path) -> list[SetFacts]:
 
 
 def _facts(path: Path) -> SetFacts:
-    journal = path.parent / ".journal" / path.name
-    sizes, times = zip((0, 0.0), *_files(path), *_files(journal), strict=True)
+    journal = journal_of(path)
+    files = [status for folder in (path, journal) for _, status in files_below(folder)]
     facts = SetFacts(
         path,
         slide=path.parent.name[: -len("-0123456789ab.zarr")],
-        bytes=sum(sizes),
-        modified=max(times),
+        bytes=sum(status.st_size for status in files),
+        modified=max((status.st_mtime for status in files), default=0.0),
         unmerged=sum(1 for _ in journal.glob("*.npz")),
     )
     facts = _described(facts)
@@ -145,7 +144,7 @@ def _facts(path: Path) -> SetFacts:
         # What was encoded all the same, as part of a view, counts as encoded.
         background=int(np.count_nonzero(state & BARE == TileState.BACKGROUND)),
         unreadable=having(TileState.UNREADABLE),
-        parts=tuple(part for part, flag in FLAG.items() if having(flag)),
+        parts=tuple(part for part in PARTS[1:] if having(FLAG[part])),
     )
 
 
@@ -167,19 +166,3 @@ def _described(facts: SetFacts) -> SetFacts:
         )
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return facts
-
-
-def _files(folder: Path) -> Iterator[tuple[int, float]]:
-    """Size and time of every file below a folder. A set may have tens of thousands."""
-    pending = [os.fspath(folder)]
-    while pending:
-        try:
-            with os.scandir(pending.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(entry.path)
-                    else:
-                        status = entry.stat(follow_symlinks=False)
-                        yield status.st_size, status.st_mtime
-        except FileNotFoundError:  # removed while we looked, or never there
-            continue

@@ -7,7 +7,7 @@ import logging
 import os
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -155,20 +155,6 @@ class Journal:
                     raise
         raise AssertionError
 
-    def fill(self, name: str, tiles: IntArray, out: npt.NDArray[np.float16]) -> None:
-        """Put what the journal has of ``tiles`` (n, 2) into ``out`` (n, …), newest last."""
-        if not self.batches or not len(tiles):
-            return
-        keys = _keys(tiles)
-        order = np.argsort(keys)
-        for batch in self.batches:
-            wanted = _keys(batch.tiles)
-            at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
-            hits = np.flatnonzero(keys[at] == wanted)
-            part = batch.load(name) if len(hits) else None
-            if part is not None:
-                out[at[hits]] = part[hits]
-
     def forget(self, batches: list[Batch]) -> None:
         """Remove batches whose tiles are in the arrays now."""
         for batch in batches:
@@ -179,6 +165,43 @@ class Journal:
         with contextlib.suppress(OSError):  # another process' batches are in it
             self._folder.rmdir()
             self._folder.parent.rmdir()
+
+
+def sound_batches(folder: Path) -> list[Batch]:
+    """The batches in a journal of which every byte is sound, oldest first. Changes nothing."""
+    found = []
+    for path in sorted(_files(folder), key=_age):
+        if path.suffix == ".npz":
+            # Its owner may merge and remove it at any moment.
+            with contextlib.suppress(OSError, *DAMAGE):
+                found.append(_whole(path))
+    return found
+
+
+def fill(name: str, tiles: IntArray, out: npt.NDArray[Any], batches: Sequence[Batch]) -> IntArray:
+    """Put what batches, the newest last, have of ``tiles`` (n, 2) into ``out`` (n, …).
+
+    Returns
+    -------
+    (m,) int64
+        Which of the tiles have nothing because another process has just merged their batch: they
+        are in the arrays now.
+    """
+    merged = np.zeros(len(tiles), bool)
+    if not batches or not len(tiles):
+        return np.flatnonzero(merged)
+    keys = _keys(tiles)
+    order = np.argsort(keys)
+    for batch in batches:
+        wanted = _keys(batch.tiles)
+        at = order[np.searchsorted(keys, wanted, sorter=order).clip(max=len(keys) - 1)]
+        hits = np.flatnonzero(keys[at] == wanted)
+        part = batch.load(name) if len(hits) else None
+        if part is not None:
+            out[at[hits]] = part[hits]
+        elif len(hits) and not batch.path.exists():
+            merged[at[hits]] = True
+    return np.flatnonzero(merged & np.isnan(out.reshape(len(out), -1)[:, 0]))
 
 
 def _keys(tiles: IntArray) -> IntArray:

@@ -27,8 +27,16 @@ STATE_SIDE = 1024
 #: Vectors are read this many blocks by as many at a time, of which zarr reads several at once.
 BAND = 4
 
+#: Folder, beside the sets of a slide, of the batches that are not merged into them yet.
+JOURNAL = ".journal"
+
 #: The arrays of a set, in the order in which they are written: `state` last of all.
 PARTS = ("embedding", "attention", "patch_tokens")
+
+
+def journal_of(path: Path) -> Path:
+    """Where finished batches of the set at ``path`` wait to be merged."""
+    return path.parent / JOURNAL / path.name
 
 
 def block_side(token_bytes: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import StoreError
+from .layout import JOURNAL
 from .locks import Locks
 
 #: Names that only a store gives: what is called otherwise is somebody else's.
@@ -65,7 +66,7 @@ def find_leftovers(root: Path) -> Iterator[Path]:
                 yield path
             elif SET.fullmatch(path.name) and path.is_dir():
                 yield from sorted(path.rglob("*.partial"))
-        for journal in sorted(group.glob(".journal/*")):
+        for journal in sorted(group.glob(f"{JOURNAL}/*")):
             if not (group / journal.name).exists():
                 yield journal
             else:
@@ -84,7 +85,7 @@ def sweep(root: Path) -> list[Path]:
     gone = []
     for path in list(find_leftovers(root)):
         inside = path.relative_to(root).parts
-        journal = inside[1] == ".journal"
+        journal = inside[1] == JOURNAL
         locks = Locks(root / inside[0] / inside[2 if journal else 1].lstrip("."))
         # A draft and a journal come and go under the lock of making sets.
         lock = locks.making() if journal or len(inside) == 2 else locks.alone(timeout_s=0)

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,31 +54,33 @@ def encode_batches(
     waited = time.perf_counter()
     for batch in feed:
         started = time.perf_counter()
-        encoding = encoder.encode(batch.pixels, keep) if len(batch.tiles) else None
+        coded = _coded(encoder, batch, keep)
         ended = time.perf_counter()
-        tiles, failed = _failed_too(batch)
-        _write(stored, batch.tiles, encoding, failed)
+        _write(stored, coded)
         kept = time.perf_counter()
         meter.note = encoder.note
-        yield (
-            tiles,
-            meter.add(len(tiles), started - waited, ended - started, kept - ended, len(failed)),
-        )
+        spent = started - waited, ended - started, kept - ended
+        yield coded.tiles, meter.add(len(coded.tiles), *spent, len(coded.failed))
         waited = time.perf_counter()
 
 
 def encode_works(
-    slide: Slide, works: Sequence[Work], *, threads: int | None = None
+    slide: Slide, works: Sequence[Work], *, overall: Meter | None = None, threads: int | None = None
 ) -> Iterator[tuple[Work, IntArray, Progress]]:
     """A whole slide, with several encoders and at several resolutions in one pass.
 
     Yields the work, its tiles that are safe in the store now and its progress, batch by batch.
     The next batches are read and the last ones written while one is encoded. Blocks are merged
-    into the store's arrays as they are finished.
+    into the store's arrays as they are finished. ``overall``, if given, counts all works together.
     """
     slide.require_brightfield()
     todo = pieces(works)
-    meters, counts = _prepared(works, todo)
+    counts = _counted(works, todo)
+    meters = {}
+    for work in works:
+        left = sum(counts[work].values())
+        meters[work] = Meter(left, work.plan.tissue - left, part_of=overall)
+        _note_background(work, counts[work])
     steady = {encoder: encoder.steady() for encoder in {work.encoder for work in works}}
     feed = read_mixed(
         slide, ((p.work.stored.grid, p.tiles) for p in todo), threads=threads, errors="report"
@@ -89,61 +92,61 @@ def encode_works(
             work, meter = piece.work, meters[piece.work]
             encoder = steady[work.encoder]
             started = time.perf_counter()
-            encoding = encoder.encode(batch.pixels, work.keep) if len(batch.tiles) else None
+            coded = _coded(encoder, batch, work.keep)
             ended = time.perf_counter()
-            tiles, failed = _failed_too(batch)
-            left = counts[work]
-            left[piece.corner] -= len(tiles)
-            complete = [piece.corner] if left[piece.corner] == 0 else []
+            left_of_block = counts[work]
+            left_of_block[piece.corner] -= len(coded.tiles)
+            complete = [] if left_of_block[piece.corner] else [piece.corner]
             meter.note = encoder.note
-            progress = meter.add(len(tiles), started - waited, ended - started, 0.0, len(failed))
+            spent = started - waited, ended - started, 0.0
+            progress = meter.add(len(coded.tiles), *spent, len(coded.failed))
             writer.write(
-                (work, tiles, progress),
-                partial(_write, work.stored, batch.tiles, encoding, failed, complete),
+                (work, coded.tiles, progress), partial(_write, work.stored, coded, complete)
             )
-            yield from writer.written()
+            safe = list(writer.written())
+            meter.wrote(time.perf_counter() - ended)
+            yield from safe
+            # What whoever is given them does meanwhile is none of our time.
             waited = time.perf_counter()
-            meter.wrote(waited - ended)
         yield from writer.written(wait_for_all=True)
 
 
-def _prepared(
+def _counted(
     works: Sequence[Work], todo: Sequence[Piece]
-) -> tuple[dict[Work, Meter], dict[Work, dict[tuple[int, int], int]]]:
-    """Note what is background, and count what is left: tiles of each work and of its blocks."""
-    meters, counts = {}, {}
-    for work in works:
-        left = {corner: 0 for corner, _, _ in work.plan.blocks}
-        for piece in todo:
-            if piece.work is work:
-                left[piece.corner] += len(piece.tiles)
-        for _, rest, _ in work.plan.blocks:
-            work.stored.mark(rest, TileState.BACKGROUND)
-        # Blocks with nothing to encode only have their background to note.
-        work.stored.merge([corner for corner, n in left.items() if n == 0])
-        total = sum(left.values())
-        meters[work] = Meter(total, work.plan.tissue - total)
-        counts[work] = left
-    return meters, counts
+) -> dict[Work, dict[tuple[int, int], int]]:
+    """How many tiles are left of each work, by its blocks."""
+    counts = {work: {corner: 0 for corner, _, _ in work.plan.blocks} for work in works}
+    for piece in todo:
+        counts[piece.work][piece.corner] += len(piece.tiles)
+    return counts
 
 
-def _failed_too(batch: TileBatch) -> tuple[IntArray, IntArray]:
-    """All tiles of a batch, and those of them that could not be read."""
+def _note_background(work: Work, left: dict[tuple[int, int], int]) -> None:
+    for _, rest, _ in work.plan.blocks:
+        work.stored.mark(rest, TileState.BACKGROUND)
+    # Blocks with nothing to encode only have their background to note.
+    work.stored.merge([corner for corner, n in left.items() if n == 0])
+
+
+class _Coded(NamedTuple):
+    """A batch that went through an encoder: all of its tiles, those that could not be read last."""
+
+    tiles: IntArray
+    failed: IntArray
+    encoding: Encoding | None
+
+
+def _coded(encoder: Encoder, batch: TileBatch, keep: Collection[Part]) -> _Coded:
     failed = np.array([(r, c) for r, c, _ in batch.failed], np.int64).reshape(-1, 2)
-    return np.concatenate([batch.tiles, failed]), failed
+    encoding = encoder.encode(batch.pixels, keep) if len(batch.tiles) else None
+    return _Coded(np.concatenate([batch.tiles, failed]), failed, encoding)
 
 
-def _write(
-    stored: StoredSet,
-    tiles: IntArray,
-    encoding: Encoding | None,
-    failed: IntArray,
-    complete: Sequence[tuple[int, int]] = (),
-) -> None:
-    if encoding is not None:
-        stored.write(tiles, encoding)
-    if len(failed):
-        stored.mark(failed, TileState.UNREADABLE)
+def _write(stored: StoredSet, coded: _Coded, complete: Sequence[tuple[int, int]] = ()) -> None:
+    if coded.encoding is not None:
+        stored.write(coded.tiles[: len(coded.encoding)], coded.encoding)
+    if len(coded.failed):
+        stored.mark(coded.failed, TileState.UNREADABLE)
     if complete:
         stored.merge(complete)
 

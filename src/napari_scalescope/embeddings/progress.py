@@ -53,12 +53,25 @@ class Meter:
 
     The rate is that of the last seconds rather than of the whole job, so that it tells what
     happens now.
+
+    Parameters
+    ----------
+    total, reused, left_out : int
+        As in `Progress`.
+    part_of : Meter, optional
+        That of a larger job, which counts all that is counted here.
     """
 
     WINDOW_S = 10.0
 
-    def __init__(self, total: int, reused: int = 0, left_out: int = 0) -> None:
+    def __init__(
+        self, total: int, reused: int = 0, left_out: int = 0, part_of: Meter | None = None
+    ) -> None:
         self.total, self.reused, self.left_out = total, reused, left_out
+        self._whole = part_of
+        if part_of is not None:
+            part_of.total += total
+            part_of.reused += reused
         self.done = self.unreadable = 0
         self.note = ""
         self._read_s = self._encode_s = self._write_s = 0.0
@@ -77,11 +90,16 @@ class Meter:
         self._recent.append((now, self.done))
         while len(self._recent) > 2 and now - self._recent[0][0] > self.WINDOW_S:
             self._recent.pop(0)
+        if self._whole is not None:
+            self._whole.note = self.note
+            self._whole.add(tiles, read_s, encode_s, write_s, unreadable)
         return self.now()
 
     def wrote(self, seconds: float) -> None:
         """Count time that was spent waiting for the store."""
         self._write_s += seconds
+        if self._whole is not None:
+            self._whole.wrote(seconds)
 
     def now(self) -> Progress:
         """The job at this moment."""

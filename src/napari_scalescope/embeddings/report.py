@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import ScaleScopeError, SlideError
 from .progress import Progress
+
+Lines = list[dict[str, Any]]
+
+
+@dataclass
+class Outcome:
+    """What came of a slide, or of all slides of a run. Its `vars` are for JSON.
+
+    Parameters
+    ----------
+    sets : list of dict
+        A `row` for each encoder and resolution.
+    skipped : list of dict
+        Slides that were complete already, and passed over.
+    warnings : list of dict
+        What is doubtful about slides.
+    failed : list of dict
+        Slides that were given up, and of which nothing could be read.
+    """
+
+    sets: Lines = field(default_factory=list)
+    skipped: Lines = field(default_factory=list)
+    warnings: Lines = field(default_factory=list)
+    failed: Lines = field(default_factory=list)
+
+    def done(self, slide: str | Path, row: dict[str, Any]) -> None:
+        """A set is finished. One of which no tile could be read is a failure, too."""
+        self.sets.append(row)
+        if row["tiles"] and row["tiles"] == row["unreadable"]:
+            self.fail(
+                slide,
+                SlideError(
+                    f"{row['slide']} is damaged: none of its {row['tiles']} tiles at "
+                    f"{row['mpp']:g} µm/px can be decoded.",
+                    "Copy the file again from its source.",
+                ),
+            )
+
+    def skip(self, slide: str | Path) -> None:
+        """A slide was passed over."""
+        self.skipped.append({"slide": str(slide)})
+
+    def warn(self, slide: str | Path, doubts: Iterable[str]) -> None:
+        """Something about a slide is doubtful."""
+        self.warnings += [{"slide": str(slide), "warning": doubt} for doubt in doubts]
+
+    def fail(self, slide: str | Path, error: ScaleScopeError) -> None:
+        """A slide was given up."""
+        self.failed.append({"slide": str(slide), "error": error.problem, "remedy": error.remedy})
+
+    def add(self, other: Outcome) -> None:
+        """All that came of another slide."""
+        for kind, lines in vars(other).items():
+            getattr(self, kind).extend(lines)
 
 
 def row(
@@ -34,19 +90,3 @@ def row(
         "writing": round(end.writing, 3),
         "path": str(path),
     }
-
-
-def failure(slide: str | Path, error: ScaleScopeError) -> dict[str, str]:
-    """A slide that was given up."""
-    return {"slide": str(slide), "error": error.problem, "remedy": error.remedy}
-
-
-def all_damaged(row: dict[str, Any]) -> SlideError | None:
-    """What to say of a slide of which tiles were wanted and none could be read."""
-    if not row["tiles"] or row["tiles"] != row["unreadable"]:
-        return None
-    return SlideError(
-        f"{row['slide']} is damaged: none of its {row['tiles']} tiles at {row['mpp']:g} µm/px "
-        "can be decoded.",
-        "Copy the file again from its source.",
-    )

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from ..encoders import Encoder, Encoding, load_encoder
-from ..encoders.devices import Precision
+from ..encoders.devices import Precision, nth_device
 from ..errors import EncoderError, SlideError, StoreError
 from ..geometry import IntArray, TileGrid
 from ..slides import Slide, open_slide, tissue_mask
@@ -205,8 +205,10 @@ def encode_shard(target: Target, blocks: Collection[Block]) -> Done:
             started = time.perf_counter()
             end = _run(slide, taken, stored, blocks, job.keep)
             spent = time.perf_counter() - started
+            # Not those of this run: a try that failed may have found some, and does not say so.
+            batches = [batch for *_, of_block in blocks for batch in of_block]
             return Done(
-                end.unreadable,
+                sum(stored.count(TileState.UNREADABLE, batch) for batch in batches),
                 end.reading * spent,
                 end.encoding * spent,
                 end.writing * spent,
@@ -294,12 +296,23 @@ def _load(model: Model) -> TakenInTurns:
     return TakenInTurns(
         load_encoder(
             model.name,
-            device=model.device,
+            device=_device(model.device),
             precision=cast(Precision, model.precision),
             weights=model.weights,
             accept_licence=model.accept_licence,
         )
     )
+
+
+def _device(device: str) -> str:
+    """Workers that count themselves through are processes of one machine."""
+    from distributed import get_worker
+
+    try:
+        name = get_worker().name
+    except ValueError:  # in no worker
+        return device
+    return nth_device(device, name) if isinstance(name, int) else device
 
 
 def _open(target: Target, slide: Slide, encoder: Encoder) -> StoredSet:

@@ -29,25 +29,19 @@ import numpy.typing as npt
 from ..encoders.encoding import Encoding
 from ..errors import StoreError
 from ..geometry import IntArray
-from .arrays import Arrays, Corner, Flags
+from .arrays import Arrays, Corner, Flags, Number
 from .at_hand import AtHand
 from .disk import damage_in_words, disk_errors_in_words
-from .embedding_set import FLAG, EmbeddingSet, Part, TileState
+from .embedding_set import FLAG, EmbeddingSet, Part, TileState, flags_of
 from .half import HalfVectors
 from .half_at_hand import HalfAtHand
-from .journal import Journal
-from .layout import PARTS, by_block, create
+from .journal import Journal, fill
+from .layout import PARTS, by_block, create, journal_of
 from .leftovers import remove
 from .locks import Locks
 
 #: What is known of a tile without having anything of it.
 MARKS = np.uint8(TileState.BACKGROUND | TileState.UNREADABLE)
-#: The flag that a part of a batch gives its tiles.
-FLAG_OF: Mapping[str, TileState] = {
-    "embedding": TileState.ENCODED,
-    "attention": TileState.ATTENTION,
-    "patch_tokens": TileState.TOKENS,
-}
 
 
 class StoredSet:
@@ -94,11 +88,11 @@ class StoredSet:
                     "Choose another store folder.",
                 )
             # The journal first: a batch that another process merges meanwhile is in the state then.
-            self._journal = Journal(path.parent / ".journal" / path.name)
+            self._journal = Journal(journal_of(path))
             self.state: Flags = self._arrays.state()
             self._swept = False
             self._failed = np.zeros(self.grid.shape, bool)
-            self._vectors = AtHand(self.grid.shape, self._arrays.shapes["embedding"][0])
+            self._vectors = AtHand(self.grid.shape)
             self._half = HalfAtHand(self.grid.shape)
             self._snapshot: tuple[Any, ...] | None = None  # vectors, half, tiles, state
             self._take_up_journal()
@@ -158,26 +152,21 @@ class StoredSet:
         Tiles that were unreadable on another day are among them: each is tried once in the life
         of this object, because the file may have been repaired since.
         """
-        need = TileState.ENCODED
-        for part in keep:
-            need |= FLAG[part]
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
-        state = self.state[tiles[:, 0], tiles[:, 1]]
-        done = (state & need == need) | self._failed[tiles[:, 0], tiles[:, 1]]
+        at = tiles[:, 0], tiles[:, 1]
+        done = _having(keep, self.state[at]) | self._failed[at]
         left: IntArray = tiles[~done]
         return left
 
     def complete(self, keep: Collection[Part] = ()) -> bool:
         """Whether every tile is known to be background or has its vector, and the parts to keep."""
-        need = TileState.ENCODED
-        for part in keep:
-            need |= FLAG[part]
-        done = (self.state & need == need) | (self.state & TileState.BACKGROUND != 0)
+        done = _having(keep, self.state) | (self.state & TileState.BACKGROUND != 0)
         return bool(done.all())
 
-    def count(self, flag: TileState) -> int:
-        """How many tiles are in a state."""
-        return int(np.count_nonzero(self.state & flag))
+    def count(self, flag: TileState, tiles: IntArray | None = None) -> int:
+        """How many tiles are in a state, of all or of some (n, 2)."""
+        state = self.state if tiles is None else self.state[tiles[:, 0], tiles[:, 1]]
+        return int(np.count_nonzero(state & flag))
 
     def embeddings(self) -> EmbeddingSet:
         """Everything encoded so far, as a value that later batches do not change.
@@ -192,21 +181,19 @@ class StoredSet:
                 half = functools.cache(functools.partial(self._half_of, tiles))
                 self._snapshot = vectors, half, tiles, self.state.copy()
             vectors, half, tiles, state = self._snapshot
+            (dim,) = self._arrays.shapes["embedding"]
             facts = (tiles, self.grid, state, self.provenance, self.read)
-            return EmbeddingSet.on_demand(vectors, self._vectors.dim, *facts, half=half)
+            return EmbeddingSet.on_demand(vectors, dim, *facts, half=half)
 
     def _vectors_of(self, tiles: IntArray) -> npt.NDArray[np.float32]:
         """Vectors (n, D) of encoded tiles, kept in memory from now on."""
         with self._mutex:
-            new = self._vectors.lacking(tiles)
-            if len(new):
-                self._vectors.put(new, self._read("embedding", new))
-            return self._vectors.of(tiles)
+            return self._vectors.of(tiles, lambda new: self._read("embedding", new, np.float32))
 
     def _half_of(self, tiles: IntArray) -> HalfVectors:
         """The same in half precision, likewise kept."""
         with self._mutex:
-            return self._half.of(tiles, lambda new: self._read("embedding", new))
+            return self._half.of(tiles, lambda new: self._read("embedding", new, np.float16))
 
     def read(
         self, part: Part | Literal["embedding"], tiles: npt.ArrayLike
@@ -219,14 +206,16 @@ class StoredSet:
             If the store is gone or damaged.
         """
         with self._mutex:
-            return self._read(part, np.asarray(tiles, np.int64).reshape(-1, 2))
+            return self._read(part, np.asarray(tiles, np.int64).reshape(-1, 2), np.float16)
 
-    def _read(self, name: str, tiles: IntArray) -> npt.NDArray[np.float16]:
+    def _read(self, name: str, tiles: IntArray, dtype: type[Number]) -> npt.NDArray[Number]:
         with disk_errors_in_words(self._root, "read"):
             self._arrays.require()
-            out = self._arrays.read(name, tiles)
+            out = self._arrays.read(name, tiles, dtype)
             with damage_in_words(self.path, "journal"):
-                self._journal.fill(name, tiles, out)
+                merged = fill(name, tiles, out, self._journal.batches)
+            if len(merged):
+                out[merged] = self._arrays.read(name, tiles[merged], dtype)
             self._arrays.require()  # gone while it was read, it would have been read as empty
             return out
 
@@ -243,17 +232,12 @@ class StoredSet:
         tiles = np.asarray(tiles, np.int64).reshape(-1, 2)
         if len(tiles) != len(encoding):
             raise ValueError(f"{len(tiles)} tiles but {len(encoding)} vectors")
-        parts = {"embedding": encoding.embedding.astype(np.float16)}
-        flags = TileState.ENCODED
-        if encoding.attention is not None:
-            parts["attention"] = encoding.attention.astype(np.float16)
-            flags |= TileState.ATTENTION
-        if encoding.patch_tokens is not None:
-            parts["patch_tokens"] = encoding.patch_tokens.astype(np.float16)
-            flags |= TileState.TOKENS
+        there = ((name, getattr(encoding, name)) for name in PARTS)
+        parts = {name: values.astype(np.float16) for name, values in there if values is not None}
+        flags = flags_of(parts)
         with disk_errors_in_words(self._root), self._mutex:
             self._journal.append(tiles, int(flags), parts)
-            self._vectors.replace(tiles, parts["embedding"])
+            self._vectors.forget(tiles)
             self._half.replace(tiles, parts["embedding"])
             self._note(tiles, flags)
 
@@ -308,7 +292,7 @@ class StoredSet:
                     content = self._arrays.content(name, corner)
                 y, x = at[inside].T
                 content[y, x] = part[inside]
-                flags[y, x] |= np.uint8(FLAG_OF[name])
+                flags[y, x] |= np.uint8(FLAG[name])
             if content is not None:
                 self._arrays.put(name, corner, content)
         return flags
@@ -332,6 +316,12 @@ class StoredSet:
         """Merge what is left in the journal."""
         if self._journal.batches:
             self.merge()
+
+
+def _having(keep: Collection[Part], state: Flags) -> npt.NDArray[np.bool_]:
+    """Which tiles have their vector, and the parts to keep."""
+    need = flags_of(("embedding", *keep))
+    return np.asarray(state & need == need)
 
 
 def known(state: Flags) -> Flags:

@@ -17,15 +17,15 @@ from ..encoders.encoding import Encoding
 from ..errors import StoreError
 from .arrays import Arrays, Corner, Flags
 from .disk import damage_in_words, disk_errors_in_words
-from .embedding_set import TileState
+from .embedding_set import FLAG, TileState, flags_of
 from .inventory import SetFacts
-from .layout import PARTS, PIECE, STATE_SIDE
+from .layout import JOURNAL, PARTS, PIECE, STATE_SIDE, journal_of
 from .leftovers import remove, sets
 from .locks import Locks
-from .stored_set import FLAG_OF, StoredSet
+from .stored_set import StoredSet
 
 #: All that a tile may have.
-EVERYTHING = TileState.ENCODED | TileState.ATTENTION | TileState.TOKENS
+EVERYTHING = flags_of(PARTS)
 
 # --- verify -----------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ def _lost(arrays: Arrays, region: Corner) -> bool:
 
     Who was killed between the first vectors and their state has them in the journal still.
     """
-    if any((arrays.path.parent / ".journal" / arrays.path.name).glob("*.npz")):
+    if any(journal_of(arrays.path).glob("*.npz")):
         return False
     return any(
         arrays.file("embedding", corner).exists()
@@ -135,7 +135,7 @@ def _told_by_vectors(arrays: Arrays) -> Flags:
         for name in PARTS:
             if arrays.file(name, corner).exists():
                 content, _ = _rescued(arrays, name, corner)
-                flags[_sound(content)] |= np.uint8(FLAG_OF[name])
+                flags[_sound(content)] |= np.uint8(FLAG[name])
         flags[flags & TileState.ENCODED == 0] = 0
     return state
 
@@ -149,7 +149,7 @@ def _verify_block(arrays: Arrays, corner: Corner, repair: bool) -> list[Damage]:
     with lock:
         state = np.asarray(arrays.array("state")[arrays.area(corner)])
         for name in PARTS:
-            flag = FLAG_OF[name]
+            flag = FLAG[name]
             claimed = state & flag != 0
             if not claimed.any():
                 continue
@@ -205,7 +205,7 @@ def _sound(content: npt.NDArray[np.float16]) -> npt.NDArray[np.bool_]:
 def _verify_journal(path: Path, repair: bool) -> Iterator[Damage]:
     """Batches that are not merged. Opening a set checks every byte of them."""
     StoredSet(path)
-    for file in sorted((path.parent / ".journal" / path.name).glob("*.damaged")):
+    for file in sorted(journal_of(path).glob("*.damaged")):
         what = "a batch that is damaged; its tiles count as not yet encoded"
         yield Damage(str(file.relative_to(path.parent.parent)), what)
         if repair:
@@ -236,9 +236,9 @@ def remove_set(path: Path) -> None:
     with disk_errors_in_words(root), locks.making(), locks.alone():
         doomed = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
         path.rename(doomed)
-        remove([path.parent / ".journal" / path.name, doomed])
-        rest = [p for p in path.parent.iterdir() if p.name not in ("zarr.json", ".journal")]
-        if not rest and not list(path.parent.glob(".journal/*")):
+        remove([journal_of(path), doomed])
+        rest = [p for p in path.parent.iterdir() if p.name not in ("zarr.json", JOURNAL)]
+        if not rest and not list(path.parent.glob(f"{JOURNAL}/*")):
             remove([path.parent])
 
 
@@ -248,7 +248,7 @@ def remove_set(path: Path) -> None:
 def merge_journals(root: Path) -> Iterator[tuple[Path, int]]:
     """Merge what waits in the journals of a store; yields each set that had any, and how many."""
     for path in sets(root):
-        waiting = len(list((path.parent / ".journal" / path.name).glob("*.npz")))
+        waiting = len(list(journal_of(path).glob("*.npz")))
         if waiting:
             StoredSet(path).close()
             yield path, waiting

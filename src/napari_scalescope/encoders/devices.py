@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Literal
 
 from ..errors import EncoderError
@@ -23,6 +24,20 @@ def pick_device(device: str = "auto") -> str:
     if torch.backends.mps.is_available():
         return "mps"
     return "cpu"
+
+
+def nth_device(device: str, n: int) -> str:
+    """The device for the n-th of several processes on this machine: they take its GPUs in turn."""
+    picked = pick_device(device)
+    return f"cuda:{n % torch_module().cuda.device_count()}" if picked == "cuda" else picked
+
+
+def processes(device: str = "auto") -> int:
+    """How many processes keep this machine busy: one for each GPU, or core where none is used."""
+    picked = pick_device(device)
+    if picked == "cuda":
+        return int(torch_module().cuda.device_count())
+    return (os.cpu_count() or 1) if picked == "cpu" else 1
 
 
 def pick_precision(

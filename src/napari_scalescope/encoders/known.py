@@ -25,7 +25,7 @@ def known_encoders(folder: Path | None) -> dict[str, Entry]:
     own = {key: found.entry for key, found in own_encoders(folder)[0].items()}
     expected = {key: absent.entry() for key, absent in unreleased().items()}
     absent = {key: entry for key, entry in expected.items() if entry is not None}
-    return {**catalogue(), **own, **absent}
+    return {**catalogue(), **own, **{k: e for k, e in absent.items() if k not in own}}
 
 
 def find_entry(name: str, *, has_weights: bool = False, folder: Path | None = None) -> Entry:

@@ -174,7 +174,7 @@ def described(spec: Mapping[str, Any], beside: Path) -> Own:
     given.setdefault("name", given["id"])
     like = given.pop("like", None)
     weights = given.pop("weights", None)
-    if like is not None and like not in catalogue():
+    if like is not None and str(like) not in catalogue():
         raise EncoderError(
             f"{name or 'An own encoder'} is like {like!r}, which is not in the catalogue.",
             "`scalescope encoders` lists them.",
@@ -184,11 +184,7 @@ def described(spec: Mapping[str, Any], beside: Path) -> Own:
             f"{name or 'An own encoder'} names no weights file.", "Say `weights: FILE`."
         )
     path = beside / Path(str(weights)).expanduser()
-    base = {} if like is None else catalogue()[like].model_dump()
-    if "embedding" in given and like is not None:
-        base["head"] = None
-        vectors = 2 if given["embedding"] == "cls+mean" else 1
-        given.setdefault("dim", vectors * int(given.get("token_dim", base["token_dim"])))
+    base = {} if like is None else _made_like(catalogue()[like], given)
     try:
         entry = Entry.model_validate(
             {**base, **_NOT_SHARED, "trained_on": "tissue", **given, "weights": path}
@@ -202,6 +198,22 @@ def described(spec: Mapping[str, Any], beside: Path) -> Own:
         ) from error
     _free(entry)
     return Own(entry)
+
+
+def _made_like(entry: Entry, given: dict[str, Any]) -> dict[str, Any]:
+    """What an encoder has in common with one it is like; ``given`` gets the length of vectors."""
+    base = entry.model_dump()
+    if "embedding" in given:
+        if given["embedding"] != entry.embedding:
+            # What its embedding goes through, and the texts that lie beside it, are of that one.
+            base |= {"head": None, "text": None}
+        width = given.get("token_dim", entry.token_dim)
+        if base["head"] is None and isinstance(width, int):
+            given.setdefault("dim", width * (2 if given["embedding"] == "cls+mean" else 1))
+    text = base["text"]
+    if text and text["tokenizer"]:
+        text["tokenizer_page"] = text["tokenizer_page"] or entry.page  # it is there still
+    return base
 
 
 def save(spec: Mapping[str, Any], folder: Path) -> Entry:

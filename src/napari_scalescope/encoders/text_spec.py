@@ -64,6 +64,8 @@ class TextSpec(BaseModel):
             raise ValueError(f"a text tower of kind {self.kind} is not pooled by {self.pool}")
         if (self.kind == "clip") == bool(self.tokenizer):
             raise ValueError("CLIP's vocabulary comes with open_clip, that of others in a file")
+        if self.image_projection and self.kind not in ("coca", "beit3"):
+            raise ValueError(f"files of kind {self.kind} hold no matrix for the vectors of images")
         if self.head is None and self.dim != self.width:
             raise ValueError(f"without a head {self.width} dimensions stay, not {self.dim}")
         return self

@@ -18,7 +18,7 @@ from .exact import MEMORY, Queries
 from .hit import Found, Hit
 from .index import VectorIndex
 from .rows import SetRow
-from .stored_vectors import StoredVectors, batches_of, encoded_tiles
+from .stored_vectors import StoredVectors
 
 #: Up to so many tiles, all are compared; an index takes over above.
 EXACT_UP_TO = 1_000_000
@@ -125,7 +125,7 @@ class Collection:
             tile = row.grid.tile_at(x, y)
             if tile is not None:
                 flat = np.array([tile[0] * row.cols + tile[1]])
-                vector = np.asarray(StoredVectors(row).read(flat)[0], np.float32)
+                vector = np.asarray(StoredVectors(row.path).read(flat)[0], np.float32)
                 if np.isfinite(vector).all():
                     return vector
         raise StoreError(
@@ -319,7 +319,7 @@ def _ranked(chosen: list[list[tuple[SetRow, int]]], queries: Queries) -> list[li
     for row, tiles in wanted.items():
         flat: IntArray = np.array(sorted(tiles), np.int64)
         place |= {(row.key, t): i for i, t in enumerate(flat.tolist(), len(place))}
-        scores.append(exact.cosines(StoredVectors(row).read(flat), queries))
+        scores.append(exact.cosines(StoredVectors(row.path).read(flat), queries))
     if not scores:
         return [[] for _ in queries]
     table = np.concatenate(scores, 1)
@@ -338,9 +338,10 @@ def _sample(rows: tuple[SetRow, ...], n: int) -> npt.NDArray[np.float32]:
     of_row = rng.multinomial(min(n, tiles.sum()), tiles / max(1, tiles.sum()))
     for row, count in zip(rows, of_row.tolist(), strict=True):
         if count:
-            there = np.flatnonzero(encoded_tiles(row.path, batches_of(row.path)))
+            stored = StoredVectors(row.path)
+            there = np.flatnonzero(stored.encoded())
             flat = rng.choice(there, min(count, len(there)), replace=False)
-            out.append(StoredVectors(row).read(np.sort(flat)).astype(np.float32))
+            out.append(stored.read(np.sort(flat)).astype(np.float32))
     vectors = np.concatenate(out)
     return np.asarray(vectors[np.isfinite(vectors).all(1)], np.float32)
 

@@ -44,7 +44,7 @@ def scores_of(
 ) -> Iterator[tuple[IntArray, npt.NDArray[np.float32]]]:
     """Positions (n,) and cosines (q, n) of the tiles of a set, block by block."""
     at_once = tiles_at_once(row.dim, len(queries), memory)
-    for flat, vectors in StoredVectors(row).blocks():
+    for flat, vectors in StoredVectors(row.path).blocks():
         for i in range(0, len(flat), at_once):
             yield flat[i : i + at_once], cosines(vectors[i : i + at_once], queries)
 

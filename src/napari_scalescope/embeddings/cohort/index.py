@@ -293,7 +293,7 @@ def _vectors(
     row: SetRow, number: int, there: npt.NDArray[np.uint64]
 ) -> Iterator[tuple[npt.NDArray[np.uint64], npt.NDArray[np.float16]]]:
     """Keys and vectors of a set, less those that are there, block by block."""
-    for flat, vectors in StoredVectors(row).blocks():
+    for flat, vectors in StoredVectors(row.path).blocks():
         keys = flat.astype(np.uint64) | np.uint64(number << BITS)
         good = np.isfinite(vectors).all(1)
         if len(there):

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import ScaleScopeError, StoreError
-from ..disk import disk_errors_in_words
-from ..layout import LAYOUT
+from ..disk import disk_errors_in_words, files_below
+from ..layout import journal_of
 from .rows import SetRow
-from .stored_vectors import batches_of, encoded_tiles, journal_of
+from .stored_vectors import StoredVectors
 
 
 def find_sets(folder: Path) -> Iterator[Path]:
@@ -36,16 +36,13 @@ def _may_be_set(path: Path) -> bool:
 
 def stamp_of(path: Path) -> str:
     """Changes when a tile of a set is encoded: number, bytes and newest time of its files."""
-    files = [path / "zarr.json", *_files(path / "state"), *_files(journal_of(path))]
-    facts = [f.stat() for f in files if f.suffix != ".partial"]
+    facts = [(path / "zarr.json").stat()]
+    for folder in (path / "state", journal_of(path)):
+        facts += [f for name, f in files_below(folder) if not name.endswith(".partial")]
     return "-".join(
         str(n)
         for n in (len(facts), sum(f.st_size for f in facts), max(f.st_mtime_ns for f in facts))
     )
-
-
-def _files(folder: Path) -> list[Path]:
-    return [Path(here) / name for here, _, names in os.walk(folder) for name in names]
 
 
 def read_set(store: Path, path: Path, stamp: str) -> SetRow | None:
@@ -54,19 +51,13 @@ def read_set(store: Path, path: Path, stamp: str) -> SetRow | None:
     Raises
     ------
     StoreError
-        If it is damaged, or was written by a newer ScaleScope.
+        If it is damaged, or was written by a newer or an early ScaleScope.
     """
     try:
         attributes = json.loads((path / "zarr.json").read_text("utf-8")).get("attributes", {})
-        layout = attributes.get("scalescope")
-        if not isinstance(layout, dict) or "key" not in layout:
+        if "key" not in attributes.get("scalescope", {}):
             return None
-        if layout.get("layout", 0) > LAYOUT:
-            raise StoreError(
-                f"{path.name} in {path.parent} was written by a newer ScaleScope.",
-                "Update napari-scalescope.",
-            )
-        encoded = encoded_tiles(path, batches_of(path))
+        encoded = StoredVectors(path).encoded()
         return _row(store, path, stamp, attributes, encoded)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(

@@ -7,82 +7,52 @@ same arrays in bounded pieces, and touches nothing.
 
 from __future__ import annotations
 
-import contextlib
-import zipfile
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...errors import StoreError
 from ...geometry import IntArray
+from ..arrays import Arrays
+from ..disk import damage_in_words, damaged
 from ..embedding_set import TileState
-from ..journal import Batch
-from .rows import SetRow
+from ..journal import fill, sound_batches
+from ..layout import by_block, journal_of
 
 Half = npt.NDArray[np.float16]
 
 
-def journal_of(path: Path) -> Path:
-    """Where batches of a set wait to be merged."""
-    return path.parent / ".journal" / path.name
-
-
-def batches_of(path: Path) -> list[Batch]:
-    """Finished batches of a set that are not merged yet; damaged ones are not believed."""
-    found = []
-    for file in sorted(journal_of(path).glob("*.npz")):
-        # Its owner may merge and remove it at any moment.
-        gone_or_damaged = (OSError, zipfile.BadZipFile, EOFError, KeyError, ValueError)
-        with contextlib.suppress(*gone_or_damaged), np.load(file) as data:
-            found.append(Batch(file, data["tiles"], int(data["flags"])))
-    return found
-
-
-def encoded_tiles(path: Path, batches: list[Batch]) -> npt.NDArray[np.bool_]:
-    """Which tiles (rows, cols) of a set have their vector."""
-    state = np.asarray(_array(path, "state")[:], np.uint8)
-    encoded: npt.NDArray[np.bool_] = (state & TileState.ENCODED) != 0
-    for batch in batches:
-        encoded[batch.tiles[:, 0], batch.tiles[:, 1]] |= bool(batch.flags & TileState.ENCODED)
-    return encoded
-
-
-def _array(path: Path, name: str) -> Any:
-    import zarr
-
-    try:
-        return zarr.open_array(path / name, mode="r")
-    except (OSError, ValueError, KeyError) as error:
-        raise StoreError(
-            f"The embeddings {path.name} in {path.parent} are gone or damaged.",
-            "Scan the stores again: scalescope cohort scan.",
-        ) from error
-
-
 class StoredVectors:
-    """What one row of a cohort stands for.
+    """The vectors of one set.
 
     Tiles are named by their position in the grid read row by row, ``row * cols + col``.
+
+    Raises
+    ------
+    StoreError
+        If the set is gone, damaged, or of another layout.
     """
 
-    def __init__(self, row: SetRow) -> None:
-        self.row = row
-        self._vectors = _array(row.path, "embedding")
-        self._batches = batches_of(row.path)
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            raise StoreError(
+                f"The embeddings {path.name} in {path.parent} are gone.",
+                "Scan the stores again: scalescope cohort scan.",
+            )
+        self._arrays = Arrays(path)
+        if not self._arrays.has("embedding"):  # it would be made
+            raise damaged(path, "its embedding is missing")
+        # Before the state is read: what is merged meanwhile is in that.
+        self._batches = sound_batches(journal_of(path))
 
-    @cached_property
-    def _waiting(self) -> dict[int, tuple[Batch, int]]:
-        """Where in the journal a tile is, the newest batch of it."""
-        cols = self.row.cols
-        return {
-            r * cols + c: (batch, i)
-            for batch in self._batches
-            for i, (r, c) in enumerate(batch.tiles.tolist())
-        }
+    def encoded(self) -> npt.NDArray[np.bool_]:
+        """Which tiles (rows, cols) have their vector."""
+        there = self._arrays.state() & TileState.ENCODED != 0
+        for batch in self._batches:
+            there[batch.tiles[:, 0], batch.tiles[:, 1]] |= bool(batch.flags & TileState.ENCODED)
+        return np.asarray(there)
 
     def blocks(self) -> Iterator[tuple[IntArray, Half]]:
         """All vectors, in the order they are stored in: a block, which is one piece, at a time.
@@ -91,38 +61,27 @@ class StoredVectors:
         ------
         (n,) int64, (n, D) float16
         """
-        row, side = self.row, self.row.block
-        encoded = encoded_tiles(row.path, self._batches)
-        for y in range(0, row.rows, side):
-            for x in range(0, row.cols, side):
-                area = np.s_[y : min(y + side, row.rows), x : min(x + side, row.cols)]
-                if not encoded[area].any():
-                    continue
-                at = np.argwhere(encoded[area])
-                flat = (at[:, 0] + y) * row.cols + at[:, 1] + x
-                vectors = np.asarray(self._vectors[area])[at[:, 0], at[:, 1]]
-                yield flat, self._with_waiting(flat, vectors)
+        encoded = self.encoded()
+        for corner in self._arrays.corners():
+            tiles = np.argwhere(encoded[self._arrays.area(corner)]) + corner
+            if len(tiles):
+                yield tiles[:, 0] * self._arrays.grid.cols + tiles[:, 1], self._of(tiles)
 
     def read(self, flat: IntArray) -> Half:
         """Vectors (n, D) of some tiles (n,), NaN where there is none."""
-        out = np.full((len(flat), self.row.dim), np.nan, np.float16)
-        at = np.stack(np.divmod(flat, self.row.cols), 1)
-        side = self.row.block
-        # A block is decoded as a whole, whatever is wanted of it.
-        corners, which = np.unique(at // side * side, axis=0, return_inverse=True)
-        for i, (y, x) in enumerate(corners.tolist()):
-            mine = np.flatnonzero(which.reshape(-1) == i)
-            piece = np.asarray(self._vectors[y : y + side, x : x + side])
-            out[mine] = piece[at[mine, 0] - y, at[mine, 1] - x]
-        return self._with_waiting(flat, out)
+        return self._of(np.stack(np.divmod(flat, self._arrays.grid.cols), 1))
 
-    def _with_waiting(self, flat: IntArray, vectors: Half) -> Half:
-        if self._batches:
-            waiting = self._waiting
-            for i, tile in enumerate(flat.tolist()):
-                if tile in waiting:
-                    batch, j = waiting[tile]
-                    part = batch.load("embedding")
-                    if part is not None:
-                        vectors[i] = part[j]
-        return vectors
+    def _of(self, tiles: IntArray) -> Half:
+        out = self._merged(tiles)
+        with damage_in_words(self._arrays.path, "journal"):
+            merged = fill("embedding", tiles, out, self._batches)
+        out[merged] = self._merged(tiles[merged])
+        return out
+
+    def _merged(self, tiles: IntArray) -> Half:
+        out = np.empty((len(tiles), *self._arrays.shapes["embedding"]), np.float16)
+        # A block is decoded as a whole, whatever is wanted of it.
+        for corner, which in by_block(tiles, self._arrays.block).items():
+            y, x = (tiles[which] - corner).T
+            out[which] = self._arrays.content("embedding", corner)[y, x]
+        return out
