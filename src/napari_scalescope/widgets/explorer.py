@@ -230,6 +230,8 @@ class Explorer(QScrollArea):
     def _show_map(self) -> None:
         session = self._hub.session
         waiting = session.map.refused or session.look.shown.waiting
+        if session.look.overlay == "mil" and session.mil.refused:
+            waiting = ""  # its options say what went wrong
         self.overlay.show_map(session.map.found, waiting)
         if session.map.found is not None:
             self.error.say("")

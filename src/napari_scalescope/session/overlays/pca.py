@@ -63,8 +63,11 @@ class PcaOverlay(Overlay):
                     "No other slide was coloured by this encoder yet.",
                     "Look at one with PCA colours, then come back to this one.",
                 )
-            place = before.fitted_on.replace("the slide", "the slide before", 1)
-            return replace(before, fitted_on=place.replace("the view", "a view before", 1))
+            words = {"the slide": "the slide before", "the view": "a view of the slide before"}
+            name = next((w for w in words if before.fitted_on.startswith(w)), "")
+            return replace(
+                before, fitted_on=words.get(name, "") + before.fitted_on.removeprefix(name)
+            )
         every = emb.having("patch_tokens") if self.tokens else emb.tiles
         like = fits.newest_colours(space, self.tokens)
 

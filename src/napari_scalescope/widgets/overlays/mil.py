@@ -12,6 +12,10 @@ from .options import Options, select
 
 CHOOSE = "Choose head file…"
 KINDS = "Heads (*.pt *.pth *.ckpt *.bin *.safetensors);;All files (*)"
+CAUTION = (
+    "It does not say of which encoder or at which µm/px: with others than it was trained on, the "
+    "map means nothing."
+)
 ENTROPY_TIP = (
     "How widely the head spreads its attention: 0 nats if one tile has all of it, log n if each of "
     "n tiles has the same. Heads that look at a few tiles alone tend to be overfitted (AEM, Zhang "
@@ -67,12 +71,8 @@ class MilOptions(Options):
         self.show_overlay(overlay)
         self._branch.setVisible(len(branches) > 1)
         self._normalise.setVisible(head is not None)
-        self._head.say(
-            ""
-            if head is None
-            else f"{head.name}, for {head.dim}-d vectors. It does not say of which encoder or at "
-            "which µm/px: with others than it was trained on, the map means nothing."
-        )
+        which = "" if head is None else f"{head.name}, for {head.dim}-d vectors."
+        self._head.say(f"{which} {CAUTION}" if found is not None else which)
         self._entropy.say(
             ""
             if found is None

@@ -24,7 +24,8 @@ class PcaOptions(Options):
                 "before": "as on the slide before",
             },
         )
-        self.add_row(self._tokens, self._fitted)
+        self.add_row(self._tokens)
+        self.add_row(self._fitted)
 
     def show_overlay(self, overlay: PcaOverlay) -> None:
         """Show both."""
