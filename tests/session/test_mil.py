@@ -10,7 +10,6 @@ import pytest
 from napari_scalescope.geometry import Box
 from napari_scalescope.session import Session, View
 
-REAL = Path(__file__).parents[2] / ".." / "shared" / "data" / "weights" / "mil"
 VIEW = View(Box(600, 500, 1400, 1000), 0.5)
 
 
@@ -154,10 +153,10 @@ def test_another_slide_forgets_the_map_and_keeps_the_head(encoded: Session, tmp_
 @pytest.mark.parametrize(
     ("file", "length"), [("clam_demo_s_0_checkpoint.pt", 1024), ("dsmil_c16_aggregator.pth", 512)]
 )
-def test_real_heads_say_what_they_were_trained_on(encoded: Session, file: str, length: int) -> None:
-    if not (REAL / file).exists():
-        pytest.skip(f"{file} is not on this machine")
+def test_real_heads_say_what_they_were_trained_on(
+    encoded: Session, shared: Path, file: str, length: int
+) -> None:
     encoded.show("mil")
-    encoded.mil.choose(REAL / file)
+    encoded.mil.choose(shared / "weights" / "mil" / file)
     assert encoded.wait(60)
     assert f"was trained on {length}-d vectors" in encoded.mil.refused
