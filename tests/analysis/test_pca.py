@@ -122,7 +122,7 @@ def test_colours_are_fitted_on_tissue(make_set: MakeSet, tokens: bool) -> None:
     with_glass, without = (
         fit_pca(emb, tokens=tokens, foreground=m, fitted_on="the slide") for m in (None, mask)
     )
-    assert without.fitted_on == "the slide (160 tiles), tissue only"
+    assert without.fitted_on == "the slide (160 tiles) without glass"
     assert with_glass.fitted_on == "the slide (160 tiles)"
     assert without.explained[0] > with_glass.explained[1]
     # Apart along the first colour, not the second.

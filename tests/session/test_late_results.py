@@ -15,7 +15,7 @@ from napari_scalescope.errors import UnreachableError
 from napari_scalescope.geometry import Box, TileGrid
 from napari_scalescope.session import Session, View
 from napari_scalescope.session import resources as resources_module
-from napari_scalescope.session.findings import groups, points
+from napari_scalescope.session.findings import groups, mil, points
 from napari_scalescope.session.overlays import attention
 from napari_scalescope.session.resources import Resources
 from napari_scalescope.settings import Settings
@@ -104,6 +104,14 @@ def test_sets_are_kept_only_for_what_is_current(tmp_path: Path, encoder: FakeEnc
     assert made.set_at(0.5) is None
 
 
+def with_head(session: Session) -> Session:
+    """A session whose slide-level head looks at every tile alike."""
+    attention = staticmethod(lambda vectors: np.zeros((len(vectors), 1), np.float32))
+    facts = {"name": "even", "dim": 6, "branches": ("attention",), "attention": attention}
+    session.mil.head = type("Even", (), facts)()
+    return session
+
+
 @pytest.mark.parametrize("change", ["slide", "encoder", "resolution", "close"])
 @pytest.mark.parametrize(
     ("where", "function", "ask"),
@@ -111,8 +119,9 @@ def test_sets_are_kept_only_for_what_is_current(tmp_path: Path, encoder: FakeEnc
         (attention, "attention_map", lambda session: session.map.refresh()),
         (groups, "cluster", lambda session: session.groups.find()),
         (points, "project", lambda session: session.points.find()),
+        (mil, "mil_attention", lambda session: with_head(session).mil.find()),
     ],
-    ids=["map", "clusters", "projection"],
+    ids=["map", "clusters", "projection", "slide-level attention"],
 )
 def test_what_was_computed_for_another_scene_is_dropped(
     encoded: Session,
@@ -138,6 +147,7 @@ def test_what_was_computed_for_another_scene_is_dropped(
         worker.close()
     assert encoded.map.found is None
     assert encoded.groups.found is None
+    assert encoded.mil.found is None
     assert encoded.points.found is None
 
 

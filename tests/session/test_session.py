@@ -300,8 +300,8 @@ def test_tiles_of_another_size(tmp_path: Path) -> None:
         session.set_slide(coloured_slide(900, 700))
         session.choose_encoder("untrained")
         with pytest.raises(ValueError, match="whole patches"):
-            session.choose_tile_px(100)
-        session.choose_tile_px(112)
+            session.tiling.choose(tile_px=100)
+        session.tiling.choose(tile_px=112)
         look(session, View(Box(0, 0, 600, 500), 0.5))
         emb = session.embeddings()
         assert emb is not None

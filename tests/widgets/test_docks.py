@@ -17,6 +17,7 @@ from napari_scalescope.geometry import Box
 from napari_scalescope.widgets.explorer import Explorer
 
 from ..embeddings.fake import FakeEncoder
+from ..session.test_mil import clam
 from ..slides.conftest import smooth_picture
 from ..slides.memory import coloured_slide, memory_slide
 from .test_panels import button, texts
@@ -179,3 +180,40 @@ def test_no_text_is_wider_than_the_dock(explorer: Explorer, hub: Any, settle: Se
     body = explorer.widget()
     assert body is not None
     assert body.minimumSizeHint().width() <= 300
+
+
+def test_a_head_is_run_and_one_that_does_not_fit_is_refused_in_words(
+    explorer: Explorer, hub: Any, settle: Settle, tmp_path: Path
+) -> None:
+    open_slide(hub, settle)
+    hub.session.show("mil")
+    options = explorer.overlay.options["mil"]
+    options.file_chosen.emit(str(clam(tmp_path / "head.pt", 6)))
+    settle(hub)
+    said = texts(explorer)
+    assert "CLAM-SB (head.pt), for 6-d vectors." in said
+    assert "of log n" in said
+    assert hub.layers.map_layer.name == "MIL attention"
+    options.file_chosen.emit(str(clam(tmp_path / "long.pt", 1024)))
+    settle(hub)
+    said = texts(explorer)
+    assert "was trained on 1024-d vectors, those of Fake" in said
+    assert "Choose the file of a head" not in said
+    assert hub.layers.map_layer is None
+
+
+def test_tiles_overlap_when_asked_to(explorer: Explorer, hub: Any, settle: Settle) -> None:
+    open_slide(hub, settle)
+    explorer.encoding.tiles_chosen.emit({"overlap": 0.5})
+    settle(hub)
+    assert hub.session.embeddings().grid.stride_px == 32
+    assert "50% of it shared with each neighbour" in texts(explorer)
+
+
+def test_colours_that_cannot_be_fitted_are_explained(
+    explorer: Explorer, hub: Any, settle: Settle
+) -> None:
+    open_slide(hub, settle)
+    hub.session.show("pca", fitted="before")
+    settle(hub)
+    assert "No other slide was coloured by this encoder yet." in texts(explorer)

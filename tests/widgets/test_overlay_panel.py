@@ -146,6 +146,36 @@ def test_legends(shown: Any) -> None:
     assert legend.sizeHint().height() == 0
 
 
+def test_a_map_of_colours_says_what_each_of_them_shows(shown: Any) -> None:
+    legend = shown(Legend())
+    rgba = np.zeros((2, 2, 4), np.uint8)
+    place = Placement(0, 0, 1)
+    shares = tuple(MapClass(i, f"{40 // i}% of variance", (255, 0, 0)) for i in (1, 2, 3))
+    legend.show_map(TileMap("p", rgba, place, "colour", classes=shares))
+    assert legend.sizeHint().height() > 20
+    assert legend.grab().toImage().pixelColor(4, 6).red() == 255
+    legend.show_map(TileMap("p", rgba, place, "colour"))
+    assert legend.sizeHint().height() == 0
+
+
+def test_what_colours_span_and_are_fitted_on_can_be_chosen(shown: Any, qtbot: Any) -> None:
+    panel = shown(OverlayPanel())
+    for overlay, name, option, values in (
+        ("attention", "What the colours span", "normalise", ["view", "slide", "tile"]),
+        ("pca", "What colours are fitted on", "fitted", ["view", "slide", "before"]),
+    ):
+        panel.show_look(Look(overlay=overlay))
+        box = next(b for b in panel.findChildren(QComboBox) if b.accessibleName() == name)
+        assert box.isVisible()
+        assert [box.itemData(i) for i in range(box.count())] == values
+        with qtbot.waitSignal(panel.overlay_chosen) as heard:
+            box.setCurrentIndex(1)
+            box.activated.emit(1)
+        assert heard.args == [overlay, {option: values[1]}]
+        panel.show_look(Look().showing(overlay, **{option: values[2]}))
+        assert box.currentData() == values[2]
+
+
 def test_what_is_missing_for_a_map_is_said(shown: Any) -> None:
     panel = shown(OverlayPanel())
     panel.show_map(None, "Click on the tissue.")

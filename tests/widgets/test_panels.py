@@ -192,10 +192,18 @@ def test_tile_sizes_to_choose_from(shown: Any, qtbot: Any) -> None:
     box = next(b for b in panel.findChildren(QComboBox) if "Tile size" in b.accessibleName())
     assert box.currentText() == "224 px"
     assert "392 px" in [box.itemText(i) for i in range(box.count())]
-    with qtbot.waitSignal(panel.tile_px_chosen) as heard:
+    with qtbot.waitSignal(panel.tiles_chosen) as heard:
         box.setCurrentIndex(box.findText("392 px"))
         box.activated.emit(box.currentIndex())
-    assert heard.args == [392]
+    assert heard.args == [{"tile_px": 392}]
+    overlap = next(b for b in panel.findChildren(QComboBox) if "Overlap" in b.accessibleName())
+    assert overlap.currentText() == "no overlap"
+    with qtbot.waitSignal(panel.tiles_chosen) as heard:
+        overlap.setCurrentIndex(1)
+        overlap.activated.emit(1)
+    assert heard.args == [{"overlap": 0.5}]
+    panel.show_tile(catalogue()["midnight-12k"], 224, 0.5)
+    assert overlap.currentText() == "overlap 50%"
 
 
 def test_a_download_is_asked_for_after_the_licence_was_seen(

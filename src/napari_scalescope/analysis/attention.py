@@ -113,20 +113,24 @@ def attention_map(
     )
 
 
-def attention_span(emb: EmbeddingSet, head: Head = "mean") -> Span:
+def attention_span(
+    emb: EmbeddingSet, head: Head = "mean", *, tiles: npt.ArrayLike | None = None
+) -> Span:
     """The range of attention over all tiles of a set that have it.
 
     Parameters
     ----------
     emb, head
         As for `attention_map`, and with its errors.
+    tiles : (n, 2), optional
+        Which to look at; default all that have attention.
 
     Returns
     -------
     Span
         From `SAMPLE_TILES` tiles spread evenly over them where there are more.
     """
-    tiles = emb.having("attention")
+    tiles = emb.having("attention") if tiles is None else np.asarray(tiles, np.int64)
     some = tiles[np.linspace(0, len(tiles) - 1, min(len(tiles), SAMPLE_TILES)).astype(int)]
     return Span(*spread(_even(emb, head, some)), len(tiles))
 

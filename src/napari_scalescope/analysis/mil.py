@@ -112,6 +112,7 @@ def mil_attention_map(
     branch: int | Literal["mean"] = 0,
     *,
     normalise: Literal["softmax", "rank"] = "softmax",
+    weights: npt.NDArray[np.float64] | None = None,
 ) -> TileMap:
     """How a slide-level head shares its attention among the encoded tiles, over the slide.
 
@@ -124,13 +125,15 @@ def mil_attention_map(
         on how many tiles there are. "rank": how many percent of the tiles get as much or less,
         ties in the middle of their places, as CLAM draws it; shows structure among tiles that
         get next to nothing, and hides how little that is.
+    weights : (n,), optional
+        What `mil_attention` gave, to draw it again.
 
     Returns
     -------
     TileMap
         Scores. The legend gives the entropy of the attention, whichever way it is drawn.
     """
-    weights = mil_attention(emb, head, branch)
+    weights = mil_attention(emb, head, branch) if weights is None else weights
     n = len(weights)
     if normalise == "softmax":
         values = weights * n

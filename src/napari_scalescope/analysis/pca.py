@@ -173,7 +173,7 @@ def fit_pca(
     if fitted_on:
         words = f"{fitted_on} ({words})"
     if any(mask is not None for mask in masks):
-        words += ", tissue only"
+        words += " without glass"
     return colours_of(sample, tokens, words, space_of(several[0]), like)
 
 

@@ -46,7 +46,7 @@ class TileMap:
     colormap : str
         Name of a colour map napari knows.
     classes : tuple of MapClass
-        Names and colours of the classes.
+        Names and colours of the classes; of a map of colours what red, green and blue show.
     legend : str
         What was done to the numbers, in a sentence, and where the picture does not show them all.
     mpp : float

@@ -36,6 +36,18 @@ def remember_weights(entry: Entry, path: Path, folder: Path) -> None:
     _remember(folder, "weights", entry.id, str(path.absolute()))
 
 
+def remembered_head(entry: Entry, folder: Path | None) -> Path | None:
+    """The file of the slide-level head that was used last with an encoder, if it is still there."""
+    path = _recalled(folder, "heads").get(entry.id)
+    return Path(path) if isinstance(path, str) and Path(path).is_file() else None
+
+
+def remember_head(entry: Entry, path: Path, folder: Path) -> None:
+    """Use this head with the encoder from now on. A disk that refuses is only logged."""
+    if remembered_head(entry, folder) != path.absolute():
+        _remember(folder, "heads", entry.id, str(path.absolute()))
+
+
 def recalled_cosine(key: str, folder: Path) -> float | None:
     """What was measured of an encoder's vectors beside those in float32, None if nothing was."""
     found = _recalled(folder, "cosines").get(key)

@@ -8,6 +8,7 @@ from typing import Any
 from .overlays import (
     AttentionOverlay,
     ClusterOverlay,
+    MilOverlay,
     Overlay,
     PcaOverlay,
     SimilarityOverlay,
@@ -32,6 +33,7 @@ class Look:
     similarity: SimilarityOverlay = field(default_factory=SimilarityOverlay)
     pca: PcaOverlay = field(default_factory=PcaOverlay)
     clusters: ClusterOverlay = field(default_factory=ClusterOverlay)
+    mil: MilOverlay = field(default_factory=MilOverlay)
     viewing: ViewingOverlay = field(default_factory=ViewingOverlay)
 
     @property

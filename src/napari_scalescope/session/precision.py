@@ -51,8 +51,10 @@ class PrecisionCheck:
             self._cosines[key] = known
         return self._cosines[key]
 
-    def check(self, slide: Slide, encoder: Encoder, emb: EmbeddingSet) -> None:
+    def check(self, slide: Slide | None, encoder: Encoder | None, emb: EmbeddingSet | None) -> None:
         """Compare, in the background, unless that was done for these weights."""
+        if slide is None or encoder is None or emb is None:
+            return
         fast = encoder.precision != "fp32" and encoder.entry.parameters_m <= LARGEST_M
         if fast and len(emb) and self.cosine(encoder) is None:
             self._worker.submit("precision", partial(self._check, slide, encoder, emb))

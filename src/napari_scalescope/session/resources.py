@@ -42,6 +42,7 @@ class Resources:
         self.entry = entry
         self.encoder: Encoder | None = None
         self.tile_px = entry.input_px
+        self.overlap = 0.0
         self._say = say
         self._loaded = loaded
         self._weights: Path | None = None
@@ -65,11 +66,16 @@ class Resources:
             self.tile_px = entry.input_px
             self.retire_sets()
 
-    def choose_tile_px(self, tile_px: int) -> None:
-        """Cut tiles of another size from now on, pixels along a side."""
+    def choose_tiles(self, tile_px: int, overlap: float) -> None:
+        """Cut other tiles from now on: pixels along a side, and the share that neighbours share."""
         with self._lock:
-            self.tile_px = tile_px
+            self.tile_px, self.overlap = tile_px, overlap
             self.retire_sets()
+
+    def grid(self, slide: Slide, mpp: float) -> TileGrid:
+        """The tiles of a slide at a resolution."""
+        stride_px = max(1, round(self.tile_px * (1 - self.overlap)))
+        return TileGrid.cover(slide, mpp, self.tile_px, stride_px)
 
     def require_encoder(self) -> Encoder:
         """The chosen encoder, loaded."""
@@ -118,8 +124,8 @@ class Resources:
         Kept for others only while slide and encoder are those of the session. A job that was
         overtaken gets a set of its own, which is closed with the others.
         """
-        tile_px = self.tile_px
-        grid = TileGrid.cover(slide, mpp, tile_px)
+        with self._lock:
+            grid = self.grid(slide, mpp)
         key = set_key(slide, encoder.identity, grid)
         with self._lock:
             if key in self._sets:
@@ -127,7 +133,7 @@ class Resources:
         stored = Store(self.settings.store_folder).open_set(slide, encoder, grid)
         with self._lock:
             now = self.encoder is not None and encoder.shares_network(self.encoder)
-            if slide is self.slide and now and tile_px == self.tile_px:
+            if slide is self.slide and now and grid == self.grid(slide, mpp):
                 return self._sets.setdefault(key, stored)
             self._retired.append(stored)
             return stored
@@ -143,7 +149,7 @@ class Resources:
             slide, encoder = self.slide, self.encoder
             if mpp is None or slide is None or slide.mpp is None or encoder is None:
                 return None
-            grid = TileGrid.cover(slide, mpp, self.tile_px)
+            grid = self.grid(slide, mpp)
             return self._sets.get(set_key(slide, encoder.looking(attention).identity, grid))
 
     def retire_sets(self) -> None:

@@ -11,9 +11,11 @@ from ..embeddings import EmbeddingSet
 from ..encoders import Encoder
 from ..geometry import Box
 from ..slides import Slide, TissueMask
+from .fits import Fits
 from .reading import TextQuery
 
 if TYPE_CHECKING:
+    from .findings.mil import TileWeights
     from .findings.questions import Question
     from .overlays import Overlay
     from .session import Session
@@ -55,6 +57,10 @@ class Scene(Place):
     read : TextQuery or None
         The question as the encoder reads it, where it is one in words.
     clusters : Clusters or None
+    mil : TileWeights or None
+        What a slide-level head looks at.
+    fits : Fits
+        What earlier maps were fitted to.
     """
 
     emb: EmbeddingSet
@@ -64,6 +70,8 @@ class Scene(Place):
     question: Question | None
     read: TextQuery | None
     clusters: Clusters | None
+    mil: TileWeights | None
+    fits: Fits
 
 
 def scene_of(session: Session, overlay: Overlay) -> Place | None:
@@ -90,4 +98,6 @@ def scene_of(session: Session, overlay: Overlay) -> Place | None:
         question=session.questions.found,
         read=read if read is not None and read.encoder is encoder else None,
         clusters=session.groups.found,
+        mil=session.mil.found,
+        fits=session.fits,
     )

@@ -20,7 +20,18 @@ from ..slides.remembered import remember
 from ..worker import NewestOnly
 from .annotations import Annotations
 from .downloads import Downloads
-from .findings import Colouring, Finding, Groups, OverlayMap, Points, Question, Questions, Selected
+from .findings import (
+    Colouring,
+    Finding,
+    Groups,
+    Mil,
+    OverlayMap,
+    Points,
+    Question,
+    Questions,
+    Selected,
+)
+from .fits import Fits
 from .jobs import slide_job, view_job
 from .look import Look
 from .precision import PrecisionCheck
@@ -30,6 +41,7 @@ from .resources import Resources
 from .scene import scene_of
 from .sight import Sight
 from .state import Status
+from .tiling import Tiling
 
 
 class Session(Sight):
@@ -54,12 +66,16 @@ class Session(Sight):
         The tiles in the plane.
     colouring : Colouring
         What is known of each, to colour them by.
+    mil : Mil
+        What a slide-level head looks at.
     questions : Questions
         What was asked about.
     selection : Selected
         Tiles that were chosen.
     annotations : Annotations
     downloads : Downloads
+    tiling : Tiling
+        How the slide is cut into tiles.
     """
 
     slide_changed = Signal()
@@ -84,7 +100,9 @@ class Session(Sight):
             reports.wait_for,
             self.encoder_changed.emit,
         )
+        self.tiling = Tiling(self._resources, self._engine.stop, self._on_cut_anew)
         self.downloads = Downloads()
+        self.fits = Fits()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
         self.map = OverlayMap(partial(scene_of, self), lambda: self.look, self._maps)
@@ -92,6 +110,9 @@ class Session(Sight):
             self.embeddings, lambda: self.look.clusters, self._analysis, self.map.refresh
         )
         self.points = Points(self.embeddings, self._analysis)
+        self.mil = Mil(self.embeddings, lambda: self.look.mil, self._resources, self._analysis)
+        self.mil.changed.connect(self.map.refresh)
+        self._found_out: dict[str, Groups | Mil] = {"clusters": self.groups, "mil": self.mil}
         self.questions = Questions()
         self.selection = Selected()
         self.annotations = Annotations(lambda: self.groups.found)
@@ -187,19 +208,7 @@ class Session(Sight):
     @property
     def tile_px(self) -> int:
         """Side of the tiles the encoder is given, pixels."""
-        return self._resources.tile_px
-
-    def choose_tile_px(self, tile_px: int) -> None:
-        """Give the encoder tiles of this size; `Entry.tile_sizes` are sensible ones."""
-        if tile_px % self.entry.patch_px or tile_px < self.entry.patch_px:
-            raise ValueError(f"{tile_px} px are no whole patches of {self.entry.patch_px} px")
-        if tile_px == self.tile_px:
-            return
-        self._engine.stop()
-        self._resources.choose_tile_px(tile_px)
-        self._start_afresh(keep_query=True)
-        self.view_changed.emit()
-        self._view_if_live()
+        return self.tiling.tile_px
 
     # --- encoding ---
 
@@ -279,8 +288,7 @@ class Session(Sight):
             look = replace(look, attention=replace(look.attention, head=None))
         self.look = look
         self.look_changed.emit()
-        if overlay == "clusters":
-            self.groups.find()
+        self._find_out()
         self.map.refresh()
         self._view_if_live()
 
@@ -353,7 +361,11 @@ class Session(Sight):
 
     @property
     def _about_scene(self) -> tuple[Finding[Any], ...]:
-        return (self.selection, self.groups, self.points, self.map, self.colouring)
+        return (self.selection, self.groups, self.points, self.mil, self.map, self.colouring)
+
+    def _find_out(self) -> None:
+        if self.look.overlay in self._found_out:
+            self._found_out[self.look.overlay].find()
 
     def _forget(self) -> None:
         """What was found out is about something that is not looked at any more."""
@@ -382,6 +394,10 @@ class Session(Sight):
         if self.live:
             self.encode_view()
 
+    def _on_cut_anew(self) -> None:
+        self._start_afresh(keep_query=True)
+        self._moved(rescaled=False)
+
     def _doubts(self) -> tuple[str, ...]:
         return tuple(self.tissue.warnings) if self.tissue is not None else ()
 
@@ -394,15 +410,12 @@ class Session(Sight):
     def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()
         shown = stored is self._resources.set_at(self.mpp, self.look.shown.source)
-        if self.look.overlay != "clusters" and shown:
+        if self.look.overlay not in self._found_out and shown:
             self.map.refresh()
 
     def _on_finished(self, _job: Job) -> None:
         self.map.refresh()
-        if self.look.overlay == "clusters":
-            self.groups.find()
+        self._find_out()
         if self.points.followed:
             self.points.find()
-        slide, encoder, emb = self.slide, self.encoder, self.embeddings()
-        if slide is not None and encoder is not None and emb is not None:
-            self._precision.check(slide, encoder, emb)
+        self._precision.check(self.slide, self.encoder, self.embeddings())

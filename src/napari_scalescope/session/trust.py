@@ -37,17 +37,19 @@ def trust(
     mpp: float,
     tile_px: int | None = None,
     cosine: float | None = None,
+    overlap: float = 0.0,
 ) -> list[Remark]:
     """How far a map of this slide, by this encoder, at this resolution can be believed.
 
-    ``cosine`` is the smallest of its vectors with those in float32, where that was measured.
+    ``cosine`` is the smallest of its vectors with those in float32, where that was measured,
+    ``overlap`` the share of their side that neighbouring tiles have in common.
     """
     tile_px = tile_px or entry.input_px
     return [
         *_training(entry, mpp),
         _resampling(slide, mpp),
         *_resolution(slide),
-        *_numbers(entry, encoder, mpp, slide, tile_px, cosine),
+        *_numbers(entry, encoder, mpp, slide, tile_px, cosine, overlap),
     ]
 
 
@@ -94,9 +96,11 @@ def _numbers(
     slide: Slide,
     tile_px: int,
     cosine: float | None,
+    overlap: float,
 ) -> list[Remark]:
     side = TileGrid.cover(slide, mpp, tile_px).tile_um
-    found = [Remark(f"Tile {tile_px} px = {side:.0f} µm, edges padded with white")]
+    over = f", {overlap:.0%} of it shared with each neighbour" if overlap else ""
+    found = [Remark(f"Tile {tile_px} px = {side:.0f} µm{over}, edges padded with white")]
     if tile_px not in (entry.input_px, *entry.other_px):
         found.append(Remark(f"Made for tiles of {entry.input_px} px, not of {tile_px} px", True))
     if encoder is not None:

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QProgressBar, QPushBu
 
 from ..encoders import Entry
 from ..session import FOLLOW, Scale, Status
+from ..session.tiling import OVERLAPS
 from .parts import Choice, Section, Words
 
 FOLLOWING = "Follow the zoom"
@@ -17,7 +18,8 @@ class EncodingPanel(Section):
     """Scale, Live, Encode slide, Stop, and one line on what is going on."""
 
     scale_chosen = Signal(object)
-    tile_px_chosen = Signal(int)
+    tiles_chosen = Signal(dict)
+    """(dict): size or overlap of the tiles, as for `Tiling.choose`."""
     live_toggled = Signal(bool)
     slide_requested = Signal()
     stop_requested = Signal()
@@ -44,7 +46,19 @@ class EncodingPanel(Section):
             "a place; most encoders were trained on one size.",
             letters=6,
         )
-        self._tile.activated.connect(lambda _: self.tile_px_chosen.emit(self._tile.currentData()))
+        self._tile.activated.connect(
+            lambda _: self.tiles_chosen.emit({"tile_px": self._tile.currentData()})
+        )
+        self._overlap = Choice(
+            "Overlap of tiles",
+            "With tiles that overlap by half of their side, maps of patch tokens are blended and "
+            "show no seams. There are four times as many tiles to encode.",
+        )
+        for overlap in OVERLAPS:
+            self._overlap.addItem(f"overlap {overlap:.0%}" if overlap else "no overlap", overlap)
+        self._overlap.activated.connect(
+            lambda _: self.tiles_chosen.emit({"overlap": self._overlap.currentData()})
+        )
         self.live = QPushButton("Live")
         self.live.setCheckable(True)
         self.live.setToolTip("Encode whatever comes into view (E encodes the view once)")
@@ -62,6 +76,7 @@ class EncodingPanel(Section):
         tile_row = QHBoxLayout()
         tile_row.addWidget(QLabel("Tile"))
         tile_row.addWidget(self._tile)
+        tile_row.addWidget(self._overlap, 1)
         for button in (self.live, self.whole, self.halt):
             button_row.addWidget(button)
         self._at = Words()
@@ -70,8 +85,8 @@ class EncodingPanel(Section):
         self._bar.setMaximumHeight(6)
         self._line = Words()
         self.body.addLayout(scale_row)
-        tile_row.addWidget(self._at, 1)
         self.body.addLayout(tile_row)
+        self.body.addWidget(self._at)
         self.body.addLayout(button_row)
         self.body.addWidget(self._bar)
         self.body.addWidget(self._line)
@@ -81,10 +96,11 @@ class EncodingPanel(Section):
         self._chosen = scale
         text = FOLLOWING if scale == FOLLOW else ", ".join(f"{m:g}" for m in scale)
         self._scale.setCurrentText(text)
-        self._at.say("" if mpp is None else f"{tile_px * mpp:.0f} µm wide at {mpp:.3g} µm/px")
+        self._at.say("" if mpp is None else f"Tiles {tile_px * mpp:.0f} µm wide at {mpp:.3g} µm/px")
 
-    def show_tile(self, entry: Entry, tile_px: int) -> None:
-        """Show the sizes of tiles to choose from, and the one that is chosen."""
+    def show_tile(self, entry: Entry, tile_px: int, overlap: float = 0.0) -> None:
+        """Show the sizes of tiles to choose from, the one that is chosen, and their overlap."""
+        self._overlap.setCurrentIndex(self._overlap.findData(overlap))
         sizes = sorted({*entry.tile_sizes, tile_px})
         if [self._tile.itemData(i) for i in range(self._tile.count())] != sizes:
             self._tile.clear()

@@ -84,11 +84,12 @@ class Explorer(QScrollArea):
         self.encoder_chooser.download_requested.connect(session.downloads.start)
         self.encoder_chooser.stop_requested.connect(session.downloads.stop)
         self.encoding.scale_chosen.connect(session.choose_scale)
-        self.encoding.tile_px_chosen.connect(session.choose_tile_px)
+        self.encoding.tiles_chosen.connect(lambda how: session.tiling.choose(**how))
         self.encoding.live_toggled.connect(hub.set_wanted_live)
         self.encoding.slide_requested.connect(session.encode_slide)
         self.encoding.stop_requested.connect(session.stop)
         self.overlay.overlay_chosen.connect(lambda key, options: session.show(key, **options))
+        self.overlay.options["mil"].file_chosen.connect(session.mil.choose)
         self.overlay.look_for.asked.connect(session.ask_text)
         self.overlay.opacity_changed.connect(hub.layers.set_opacity)
         self.regions.draw_requested.connect(self._on_draw)
@@ -107,6 +108,7 @@ class Explorer(QScrollArea):
         hub.main.on(session.look_changed, self._show_look, self)
         hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
         hub.main.on(session.map.changed, self._show_map, self)
+        hub.main.on(session.mil.changed, self._show_look, self)
         hub.main.on(session.questions.changed, self._show_words, self)
         hub.main.on(session.status_changed, lambda _status: self._show_status(), self)
 
@@ -212,12 +214,14 @@ class Explorer(QScrollArea):
 
     def _show_scale(self) -> None:
         session = self._hub.session
-        self.encoding.show_tile(session.entry, session.tile_px)
+        self.encoding.show_tile(session.entry, session.tile_px, session.tiling.overlap)
         self.encoding.show_scale(session.scale, session.mpp, session.tile_px)
         self._show_trust()
 
     def _show_look(self) -> None:
-        self.overlay.show_look(self._hub.session.look)
+        session = self._hub.session
+        self.overlay.show_look(session.look)
+        self.overlay.options["mil"].show_head(session.mil, session.look.mil)
         self._show_trust()
 
     def _show_words(self) -> None:
@@ -225,7 +229,10 @@ class Explorer(QScrollArea):
 
     def _show_map(self) -> None:
         session = self._hub.session
-        self.overlay.show_map(session.map.found, session.look.shown.waiting)
+        waiting = session.map.refused or session.look.shown.waiting
+        if session.look.overlay == "mil" and session.mil.refused:
+            waiting = ""  # its options say what went wrong
+        self.overlay.show_map(session.map.found, waiting)
         if session.map.found is not None:
             self.error.say("")
 
@@ -237,7 +244,7 @@ class Explorer(QScrollArea):
             self.overlay.show_trust([])
             return
         facts = (session.entry, session.encoder, mpp, session.tile_px, session.cosine)
-        self.overlay.show_trust(trust(slide, *facts))
+        self.overlay.show_trust(trust(slide, *facts, session.tiling.overlap))
 
     def _show_record(self) -> None:
         record = self._hub.session.record

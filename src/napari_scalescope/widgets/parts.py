@@ -109,12 +109,12 @@ class Legend(QWidget):
 
     def sizeHint(self) -> QSize:
         """As high as the map's legend needs."""
-        if self._map is None or self._map.kind == "colour":
+        if self._map is None:
             return QSize(100, 0)
         if self._map.kind == "score":
             return QSize(100, self.BAR + self._line() + 2 * self.MARGIN)
         rows = -(-len(self._map.classes) // 2)
-        return QSize(100, rows * self._line() + self.MARGIN)
+        return QSize(100, rows * self._line() + self.MARGIN if rows else 0)
 
     def paintEvent(self, event: Any) -> None:
         """Draw the legend."""
@@ -124,7 +124,7 @@ class Legend(QWidget):
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
         if self._map.kind == "score":
             self._paint_bar(painter, self._map)
-        elif self._map.kind == "class":
+        else:
             self._paint_classes(painter, self._map)
         painter.end()
 

@@ -3,6 +3,7 @@
 from .colouring import Coloured, Colouring
 from .finding import Finding
 from .groups import Groups
+from .mil import Mil, TileWeights
 from .overlay_map import OverlayMap
 from .points import Points, Projection
 from .questions import Question, Questions
@@ -13,6 +14,7 @@ __all__ = [
     "Colouring",
     "Finding",
     "Groups",
+    "Mil",
     "OverlayMap",
     "Points",
     "Projection",
@@ -20,4 +22,5 @@ __all__ = [
     "Questions",
     "Selected",
     "Selection",
+    "TileWeights",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...analysis import TileMap
+from ...errors import ScaleScopeError
 from ...worker import NewestOnly
 from ..look import Look
 from ..overlays import Overlay
@@ -23,6 +24,11 @@ class OverlayMap(Finding[TileMap]):
         Which overlay, and how.
     thread : NewestOnly
         Where it is painted.
+
+    Attributes
+    ----------
+    refused : str
+        Why there is none, in words for the user; "" where there is one or nothing to paint from.
     """
 
     def __init__(
@@ -30,6 +36,7 @@ class OverlayMap(Finding[TileMap]):
     ) -> None:
         super().__init__()
         self._scene, self._look, self._thread = scene, look, thread
+        self.refused = ""
 
     def refresh(self) -> None:
         """Paint the overlay for the present state, in the background."""
@@ -37,5 +44,11 @@ class OverlayMap(Finding[TileMap]):
 
     def _paint(self) -> None:
         generation, look = self.generation, self._look()
-        painted = look.shown.lay(self._scene(look.shown))
+        painted, refused = None, ""
+        try:
+            painted = look.shown.lay(self._scene(look.shown))
+        except ScaleScopeError as error:
+            refused = str(error)
+        if look == self._look():
+            self.refused = refused
         self.keep(painted, generation, lambda: look == self._look())

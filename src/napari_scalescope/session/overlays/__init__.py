@@ -2,6 +2,7 @@
 
 from .attention import AttentionOverlay
 from .clusters import ClusterOverlay
+from .mil import MilOverlay
 from .overlay import Overlay
 from .pca import PcaOverlay
 from .similarity import SimilarityOverlay
@@ -10,6 +11,7 @@ from .viewing import ViewingOverlay
 __all__ = [
     "AttentionOverlay",
     "ClusterOverlay",
+    "MilOverlay",
     "Overlay",
     "PcaOverlay",
     "SimilarityOverlay",

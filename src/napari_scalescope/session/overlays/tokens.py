@@ -9,9 +9,10 @@ import numpy as np
 
 from ...analysis import TileMap
 from ...analysis.tile_map import spread
-from ...embeddings.embedding_set import FLAG, Part
+from ...embeddings.embedding_set import FLAG, Part, TileState
 from ...geometry import IntArray
 from ...slides import TissueMask
+from ...slides.tissue import held
 
 if TYPE_CHECKING:
     from ..scene import Scene
@@ -20,32 +21,31 @@ if TYPE_CHECKING:
 EDGE_UM = 24.0
 
 
-def in_view(scene: Scene, part: Part) -> IntArray:
-    """The tiles in and just around the view that have a part."""
+def in_view(scene: Scene, part: Part | None) -> IntArray:
+    """The tiles in and just around the view that have a part, or their vector."""
     emb = scene.emb
+    flag = TileState.ENCODED if part is None else FLAG[part]
     tiles = emb.grid.tiles_in(scene.box.grown(emb.grid.pitch))
-    kept: IntArray = tiles[emb.state[tiles[:, 0], tiles[:, 1]] & FLAG[part] > 0]
+    kept: IntArray = tiles[emb.state[tiles[:, 0], tiles[:, 1]] & flag > 0]
     return kept
 
 
-def on_tissue(tile_map: TileMap, mask: TissueMask | None) -> TileMap:
+def on_tissue(tile_map: TileMap, mask: TissueMask | None, *, fit: bool = True) -> TileMap:
     """A map of tokens without those that lie on glass, as far as is known where that is.
 
     What an encoder makes of empty glass is of no interest, and would take up the colours. The
-    tissue is widened a little, so that its edge is not cut.
+    tissue is widened a little, so that its edge is not cut. With ``fit`` the colours of a score are
+    fitted to what is left.
     """
     if mask is None:
         return tile_map
-    near = mask.near(EDGE_UM)
     rows, cols = tile_map.values.shape[:2]
     place = tile_map.placement
     y = place.y + (np.arange(rows) + 0.5) * place.cell
     x = place.x + (np.arange(cols) + 0.5) * place.cell
-    at = mask.placement.index(np.stack(np.broadcast_arrays(x[None], y[:, None]), -1))
-    inside = ((at >= 0) & (at < near.shape)).all(-1)
-    row, col = np.clip(at, 0, np.array(near.shape) - 1).transpose(2, 0, 1)
-    shown = inside & near[row, col]
+    cells = np.stack(np.broadcast_arrays(x[None], y[:, None]), -1)
+    shown = held(mask.near(EDGE_UM), mask.placement, cells)
     values = tile_map.values.copy()
     values[~shown] = 0 if tile_map.kind == "colour" else np.nan
-    limits = spread(values) if tile_map.kind == "score" else tile_map.limits
+    limits = spread(values) if fit and tile_map.kind == "score" else tile_map.limits
     return replace(tile_map, values=values, limits=limits, legend=f"{tile_map.legend} Tissue only.")

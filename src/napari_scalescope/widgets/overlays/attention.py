@@ -8,7 +8,7 @@ from .options import Options, select
 
 
 class AttentionOptions(Options):
-    """Which block, and which head."""
+    """Which block, which head, and what the colours span."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -21,11 +21,25 @@ class AttentionOptions(Options):
         )
         self._head = self.choice("head", "Attention head", "Attention head", {})
         self._head.setMinimumContentsLength(12)
+        self._normalise = self.choice(
+            "normalise",
+            "What the colours span",
+            "This view: all colours for what is on the screen. Whole slide: a colour means the "
+            "same number wherever you look. Each tile: from its own smallest to its largest, not "
+            "comparable across tiles.",
+            {
+                "view": "colours span the view",
+                "slide": "colours span the slide",
+                "tile": "colours span each tile",
+            },
+        )
         self.add_row(self._made_of, self._head)
+        self.add_row(self._normalise)
         self._has_attention = False
 
     def show_overlay(self, overlay: AttentionOverlay) -> None:
-        """Show block and head."""
+        """Show block, head and span."""
+        select(self._normalise, overlay.normalise)
         select(self._made_of, overlay.made_of)
         select(self._head, overlay.head)
         self._show_what_applies()

@@ -14,6 +14,7 @@ from ...session import OVERLAYS, Look, Remark
 from ..parts import Choice, Legend, Section, Words
 from .attention import AttentionOptions
 from .clusters import ClusterOptions
+from .mil import MilOptions
 from .options import Options, select
 from .pca import PcaOptions
 from .similarity import LookFor, SimilarityOptions
@@ -25,6 +26,7 @@ OPTIONS: dict[str, type[Options]] = {
     "similarity": SimilarityOptions,
     "pca": PcaOptions,
     "clusters": ClusterOptions,
+    "mil": MilOptions,
     "viewing": ViewingOptions,
 }
 
