@@ -203,7 +203,7 @@ def test_tile_sizes_to_choose_from(shown: Any, qtbot: Any) -> None:
         overlap.activated.emit(1)
     assert heard.args == [{"overlap": 0.5}]
     panel.show_tile(catalogue()["midnight-12k"], 224, 0.5)
-    assert overlap.currentText() == "overlap 50%"
+    assert overlap.currentText() == "overlap ½"
 
 
 def test_a_download_is_asked_for_after_the_licence_was_seen(

@@ -44,7 +44,7 @@ class EncodingPanel(Section):
             "Tile size in pixels",
             "Side of the tiles the encoder is given. Larger ones show it more of the tissue around "
             "a place; most encoders were trained on one size.",
-            letters=6,
+            letters=5,
         )
         self._tile.activated.connect(
             lambda _: self.tiles_chosen.emit({"tile_px": self._tile.currentData()})
@@ -53,9 +53,10 @@ class EncodingPanel(Section):
             "Overlap of tiles",
             "With tiles that overlap by half of their side, maps of patch tokens are blended and "
             "show no seams. There are four times as many tiles to encode.",
+            letters=5,
         )
         for overlap in OVERLAPS:
-            self._overlap.addItem(f"overlap {overlap:.0%}" if overlap else "no overlap", overlap)
+            self._overlap.addItem("overlap ½" if overlap else "no overlap", overlap)
         self._overlap.activated.connect(
             lambda _: self.tiles_chosen.emit({"overlap": self._overlap.currentData()})
         )

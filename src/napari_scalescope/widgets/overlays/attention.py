@@ -20,7 +20,6 @@ class AttentionOptions(Options):
             {},
         )
         self._head = self.choice("head", "Attention head", "Attention head", {})
-        self._head.setMinimumContentsLength(12)
         self._normalise = self.choice(
             "normalise",
             "What the colours span",
@@ -33,8 +32,8 @@ class AttentionOptions(Options):
                 "tile": "colours span each tile",
             },
         )
-        self.add_row(self._made_of, self._head)
-        self.add_row(self._normalise)
+        for choice in (self._made_of, self._head, self._normalise):
+            self.add_row(choice)
         self._has_attention = False
 
     def show_overlay(self, overlay: AttentionOverlay) -> None:

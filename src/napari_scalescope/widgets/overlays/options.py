@@ -38,7 +38,7 @@ class Options(QWidget):
 
     def choice(self, option: str, name: str, tip: str, items: dict[Any, str]) -> Choice:
         """A chooser among values of an option, by what they are called."""
-        made = Choice(name, tip)
+        made = Choice(name, tip, letters=6)  # two of them fit side by side
         for value, title in items.items():
             made.addItem(title, value)
         made.activated.connect(lambda _: self.changed.emit({option: made.currentData()}))
