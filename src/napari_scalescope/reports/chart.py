@@ -112,7 +112,7 @@ def line_chart(
     return f"<figure>{''.join(out)}<figcaption>{''.join(keys)}</figcaption></figure>"
 
 
-def ticks(lo: float, hi: float, about: int = 5) -> list[float]:
+def ticks(lo: float, hi: float, about: int = 6) -> list[float]:
     """Round numbers between two ends."""
     rough = (hi - lo) / about
     power = 10 ** math.floor(math.log10(rough))
