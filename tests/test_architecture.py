@@ -20,6 +20,7 @@ FLOORS = [
     {"slides", "aggregators"},
     {"embeddings"},
     {"analysis", "exchange", "pretraining"},
+    {"reports"},
     {"session"},
     {"widgets"},
     {"cli"},

@@ -1,9 +1,17 @@
 """The command `scalescope`."""
 
-from . import cohort_commands, commands, encoder_commands, store_commands
+from . import cohort_commands, commands, comparing, encoder_commands, store_commands
 from .common import app
 
-__all__ = ["app", "cohort_commands", "commands", "encoder_commands", "main", "store_commands"]
+__all__ = [
+    "app",
+    "cohort_commands",
+    "commands",
+    "comparing",
+    "encoder_commands",
+    "main",
+    "store_commands",
+]
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from ...embeddings.embedding_set import EmbeddingSet
 from ...regions import Regions, palette
@@ -29,6 +30,8 @@ from .places import common_places
 
 #: Side of the squares that are learnt from or tested as a whole, µm.
 BLOCK_UM = 1000.0
+#: Tiles of a class that are too few to learn it or to say how well it was learnt.
+LEAST = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,7 @@ class Labelled:
     first : EmbeddingSet
     labels : (n,) str
     left_out : tuple of str
-        Classes that cannot be tested: see `spatial_blocks`.
+        Classes that cannot be tested: those of fewer than 8 tiles, and see `spatial_blocks`.
     """
 
     numbers: list[Number]
@@ -122,7 +125,9 @@ def probe_encoders(
     first = embs[0]
     tiles = first.tiles[places[:, 0]]
     labels = tile_labels(first.grid, tiles, regions)
-    known = np.flatnonzero(labels != "")
+    counts = {str(v): int((labels == v).sum()) for v in np.unique(labels) if v}
+    rare = tuple(v for v, n in counts.items() if n < LEAST)
+    known = np.flatnonzero((labels != "") & ~np.isin(labels, rare))
     places, tiles, labels = places[known], tiles[known], labels[known]
     side_um = max(e.grid.tile_um for e in embs)
     blocks = spatial_blocks(
@@ -133,10 +138,12 @@ def probe_encoders(
     fingerprint = str(first.provenance.get("slide", {}).get("fingerprint", ""))
     task = Task("labels", labels, blocks.folds, given=True, items=f"{fingerprint} {first.grid.mpp}")
     weights = resample(labels, task.items)
-    tallies = {
-        name: evaluate(emb.vectors[places[:, j]], task, draws)
-        for j, (name, emb) in enumerate(sets.items())
-    }
+    # On products this small BLAS threads wait for each other: five times as long.
+    with threadpool_limits(1):
+        tallies = {
+            name: evaluate(emb.vectors[places[:, j]], task, draws)
+            for j, (name, emb) in enumerate(sets.items())
+        }
     numbers = []
     for name, of in tallies.items():
         facts = {"encoder": name, "mpp": sets[name].grid.mpp, "n": len(of["kNN"].tested)}
@@ -144,7 +151,7 @@ def probe_encoders(
             for measure, score in scores_of(of[metric], weights)._asdict().items():
                 numbers.append(Number.of(score, measure=f"{measure}, {metric}", **facts))
     numbers += _tests(sets, tallies)
-    return Labelled(numbers, tallies, tiles, first, labels, blocks.left_out)
+    return Labelled(numbers, tallies, tiles, first, labels, (*rare, *blocks.left_out))
 
 
 def _tests(
