@@ -73,3 +73,15 @@ def test_tiles_it_was_not_made_for_are_doubtful() -> None:
         for px in (224, 392, 448)
     ]
     assert doubts == [[], [], ["Made for tiles of 224 px, not of 448 px"]]
+
+
+def test_other_magnifications_that_a_map_is_made_of_are_doubted_too() -> None:
+    slide = memory_slide(smooth_picture(800, 800), 0.25)
+
+    def doubts(name: str, *also: float) -> list[str]:
+        return [r.text for r in trust(slide, catalogue()[name], None, 0.5, also=also) if r.doubtful]
+
+    assert doubts("uni2-h") == doubts("uni2-h", 0.6) == []
+    for text, mpp in zip(doubts("uni2-h", 2.0, 4.0), (2, 4), strict=True):
+        assert text.startswith(f"Seen at {mpp} µm/px, trained at")
+    assert doubts("untrained", 8.0) == doubts("untrained")

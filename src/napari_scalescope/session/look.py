@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from .overlays import (
+    AgreementOverlay,
     AttentionOverlay,
+    BestMagnificationOverlay,
     ClusterOverlay,
     MilOverlay,
     Overlay,
@@ -31,6 +33,8 @@ class Look:
     overlay: str = "attention"
     attention: AttentionOverlay = field(default_factory=AttentionOverlay)
     similarity: SimilarityOverlay = field(default_factory=SimilarityOverlay)
+    agreement: AgreementOverlay = field(default_factory=AgreementOverlay)
+    best: BestMagnificationOverlay = field(default_factory=BestMagnificationOverlay)
     pca: PcaOverlay = field(default_factory=PcaOverlay)
     clusters: ClusterOverlay = field(default_factory=ClusterOverlay)
     mil: MilOverlay = field(default_factory=MilOverlay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ..geometry import scale_for_view
+from .overlays import Overlay
 from .state import FOLLOW, Scale, View
 
 #: No tiles are finer than this share of the slide's own µm per pixel. Beyond it there is nothing
@@ -37,3 +38,12 @@ def shown_mpp(mpps: tuple[float, ...], view: View | None) -> float | None:
     if not mpps or view is None:
         return mpps[0] if mpps else None
     return min(mpps, key=lambda mpp: abs(math.log(mpp / view.mpp)))
+
+
+def needed_mpps(
+    mpps: tuple[float, ...], shown: float | None, native: float | None, overlay: Overlay
+) -> tuple[float, ...]:
+    """The resolutions to encode at, and those an overlay compares the shown one with."""
+    if shown is None or native is None:
+        return mpps
+    return tuple(dict.fromkeys((*mpps, *overlay.further(shown, native))))

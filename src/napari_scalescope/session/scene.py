@@ -13,6 +13,7 @@ from ..geometry import Box
 from ..slides import Slide, TissueMask
 from .fits import Fits
 from .reading import TextQuery
+from .scales import needed_mpps
 
 if TYPE_CHECKING:
     from .findings.mil import TileWeights
@@ -48,7 +49,7 @@ class Scene(Place):
     emb : EmbeddingSet
         At the resolution that is shown, with the attention that is shown.
     others : mapping of mpp to EmbeddingSet
-        At every resolution that is open, the shown one among them.
+        At every resolution that is open or that the overlay needs, the shown one among them.
     encoder : Encoder or None
         What made them, None while it is not loaded.
     tissue : TissueMask or None
@@ -87,12 +88,13 @@ def scene_of(session: Session, overlay: Overlay) -> Place | None:
     if emb is None:
         return Place(slide, box, visits)
     encoder, read = session.encoder, session.questions.read
+    needed = needed_mpps(session.mpps, session.mpp, slide.mpp, overlay)
     return Scene(
         slide=slide,
         box=box,
         visits=visits,
         emb=emb,
-        others={m: e for m in session.mpps if (e := session.embeddings(m)) is not None},
+        others={m: e for m in needed if (e := session.embeddings(m)) is not None},
         encoder=encoder,
         tissue=session.tissue,
         question=session.questions.found,

@@ -27,6 +27,7 @@ from .findings import (
     Mil,
     OverlayMap,
     Points,
+    Profile,
     Question,
     Questions,
     Selected,
@@ -38,6 +39,7 @@ from .precision import PrecisionCheck
 from .reading import Reader, TextQuery
 from .reports import Reports
 from .resources import Resources
+from .scales import needed_mpps
 from .scene import scene_of
 from .sight import Sight
 from .state import Status
@@ -68,6 +70,8 @@ class Session(Sight):
         What is known of each, to colour them by.
     mil : Mil
         What a slide-level head looks at.
+    profile : Profile
+        One place at many magnifications.
     questions : Questions
         What was asked about.
     selection : Selected
@@ -113,6 +117,7 @@ class Session(Sight):
         self.mil = Mil(self.embeddings, lambda: self.look.mil, self._resources, self._analysis)
         self.mil.changed.connect(self.map.refresh)
         self._found_out: dict[str, Groups | Mil] = {"clusters": self.groups, "mil": self.mil}
+        self.profile = Profile(self._resources, reports.wait_for, self.failed.emit)
         self.questions = Questions()
         self.selection = Selected()
         self.annotations = Annotations(lambda: self.groups.found)
@@ -123,7 +128,7 @@ class Session(Sight):
         )
         self._reader = Reader(self._resources, reports.wait_for, self._on_read, self.failed.emit)
         # Each may ask for those after it, and never the other way round.
-        self._workers = (self._engine, self._reader, self._analysis, self._maps)
+        self._workers = (self._engine, self._reader, self.profile, self._analysis, self._maps)
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
 
@@ -230,12 +235,18 @@ class Session(Sight):
         slide, view, overlay = self.slide, self.on_screen, self.look.shown
         if slide is not None and view is not None:
             wanted = (view.box, overlay.parts, overlay.source, lambda: self.cursor)
-            self._engine.view(view_job(self._resources, slide, self.mpps, *wanted))
+            self._engine.view(view_job(self._resources, slide, self.needed_mpps, *wanted))
 
     def encode_slide(self) -> None:
         """Encode the whole slide, behind whatever is looked at."""
         if self.slide is not None:
-            self._engine.slide(slide_job(self._resources, self.slide, self.mpps))
+            self._engine.slide(slide_job(self._resources, self.slide, self.needed_mpps))
+
+    @property
+    def needed_mpps(self) -> tuple[float, ...]:
+        """`mpps`, and those that the overlay compares the shown one with."""
+        native = None if self.slide is None else self.slide.mpp
+        return needed_mpps(self.mpps, self.mpp, native, self.look.shown)
 
     def stop(self) -> None:
         """Stop encoding. What was encoded is kept."""
@@ -336,7 +347,7 @@ class Session(Sight):
         """Stop the threads and put everything encoded in its final place."""
         self.downloads.stop()
         self._engine.close()
-        for finding in (*self._about_scene, self.questions):
+        for finding in (*self._about_scene, self.profile, self.questions):
             finding.close()
         self._reader.close()
         self._analysis.close()
@@ -357,6 +368,7 @@ class Session(Sight):
         self._analysis.submit("close", self._close_retired)
         if not keep_query:
             self.questions.forget()
+        self.profile.forget()
         self._forget()
 
     @property
@@ -409,7 +421,9 @@ class Session(Sight):
 
     def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()
-        shown = stored is self._resources.set_at(self.mpp, self.look.shown.source)
+        source = self.look.shown.source
+        of_map = (self.mpp, *(m for m in self.needed_mpps if m not in self.mpps))
+        shown = any(stored is self._resources.set_at(m, source) for m in of_map)
         if self.look.overlay not in self._found_out and shown:
             self.map.refresh()
 

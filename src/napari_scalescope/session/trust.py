@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..encoders import Encoder, Entry
@@ -38,15 +39,18 @@ def trust(
     tile_px: int | None = None,
     cosine: float | None = None,
     overlap: float = 0.0,
+    also: Sequence[float] = (),
 ) -> list[Remark]:
     """How far a map of this slide, by this encoder, at this resolution can be believed.
 
     ``cosine`` is the smallest of its vectors with those in float32, where that was measured,
-    ``overlap`` the share of their side that neighbouring tiles have in common.
+    ``overlap`` the share of their side that neighbouring tiles have in common, and ``also`` are
+    further resolutions that the map is made of.
     """
     tile_px = tile_px or entry.input_px
     return [
         *_training(entry, mpp),
+        *_out_of_range(entry, also),
         _resampling(slide, mpp),
         *_resolution(slide),
         *_numbers(entry, encoder, mpp, slide, tile_px, cosine, overlap),
@@ -67,6 +71,13 @@ def _training(entry: Entry, mpp: float) -> list[Remark]:
         side = "coarser" if mpp > nearest else "finer"
         return [Remark(f"{text}: {factor:.2g}× {side} than it knows", True)]
     return [Remark(text)]
+
+
+def _out_of_range(entry: Entry, also: Sequence[float]) -> list[Remark]:
+    """Doubts about further resolutions. Whoever was never trained has been told of already."""
+    if not entry.trained or entry.trained_on == "photographs":
+        return []
+    return [r for mpp in also for r in _training(entry, mpp) if r.doubtful]
 
 
 def _resampling(slide: Slide, mpp: float) -> Remark:

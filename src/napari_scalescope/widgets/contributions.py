@@ -17,6 +17,7 @@ Data = tuple[Any, dict[str, Any], str]
 
 EXPLORER = "Explorer"
 EMBEDDING_MAP = "Embedding map"
+SCALE_PROFILE = "Scale profile"
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[Data]] | None:

@@ -244,7 +244,8 @@ class Explorer(QScrollArea):
             self.overlay.show_trust([])
             return
         facts = (session.entry, session.encoder, mpp, session.tile_px, session.cosine)
-        self.overlay.show_trust(trust(slide, *facts, session.tiling.overlap))
+        also = [m for m in session.needed_mpps if m not in session.mpps]
+        self.overlay.show_trust(trust(slide, *facts, session.tiling.overlap, also))
 
     def _show_record(self) -> None:
         record = self._hub.session.record

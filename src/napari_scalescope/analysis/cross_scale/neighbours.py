@@ -56,4 +56,4 @@ def _nearest(
     mine = np.minimum(own, len(among) - 1)
     is_there = among[mine] == some
     similarity[np.flatnonzero(is_there), mine[is_there]] = -np.inf
-    return np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+    return np.argpartition(similarity, len(among) - k, axis=1)[:, len(among) - k :]

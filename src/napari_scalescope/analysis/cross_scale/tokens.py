@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...embeddings.embedding_set import PIECE_BYTES, EmbeddingSet
-from ...geometry import IntArray, overlaps
+from ...geometry import FloatArray, IntArray, overlaps
 from ..similarity import unit
 
 Vectors = npt.NDArray[np.float32]
@@ -239,7 +239,7 @@ def token_frobenius(x: Vectors, y: Vectors, known: npt.NDArray[np.bool_]) -> Sco
     difference = _products(unit(x), known) - _products(unit(y), known)
     n = known.sum(1).astype(np.float64)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (difference**2).sum((1, 2)) / (n * (n - 1))
+        mean = (difference**2).sum((1, 2), dtype=np.float64) / (n * (n - 1))
     return np.where(n >= 2, 1 - np.sqrt(mean), np.nan).astype(np.float32)
 
 
@@ -248,20 +248,19 @@ def _mean(v: Vectors, known: npt.NDArray[np.bool_]) -> Vectors:
     return np.asarray((v * known[..., None]).sum(1, keepdims=True) / count, np.float32)
 
 
-def _products(v: Vectors, known: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+def _products(v: Vectors, known: npt.NDArray[np.bool_]) -> Vectors:
     """Products (m, n, n) of the known tokens with each other, 0 on the diagonal."""
     v = v * known[..., None]
-    out = (v @ v.swapaxes(1, 2)).astype(np.float64)
+    out = v @ v.swapaxes(1, 2)
     diagonal = np.arange(out.shape[1])
     out[:, diagonal, diagonal] = 0
-    return out
+    return np.asarray(out, np.float32)
 
 
-def _hsic(
-    k: npt.NDArray[np.float64], m: npt.NDArray[np.float64], n: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def _hsic(k: Vectors, m: Vectors, n: FloatArray) -> FloatArray:
     """The unbiased estimate, of matrices with 0 on the diagonal."""
-    trace = (k * m).sum((1, 2))
-    both = k.sum((1, 2)) * m.sum((1, 2)) / ((n - 1) * (n - 2))
-    rows = (k.sum(2) * m.sum(2)).sum(1) * 2 / (n - 2)
+    a, b = (v.sum(2, dtype=np.float64) for v in (k, m))
+    trace = (k * m).sum((1, 2), dtype=np.float64)
+    both = a.sum(1) * b.sum(1) / ((n - 1) * (n - 2))
+    rows = (a * b).sum(1) * 2 / (n - 2)
     return np.asarray((trace + both - rows) / (n * (n - 3)), np.float64)

@@ -6,6 +6,7 @@ from .groups import Groups
 from .mil import Mil, TileWeights
 from .overlay_map import OverlayMap
 from .points import Points, Projection
+from .profile import Profile
 from .questions import Question, Questions
 from .selection import Selected, Selection
 
@@ -17,6 +18,7 @@ __all__ = [
     "Mil",
     "OverlayMap",
     "Points",
+    "Profile",
     "Projection",
     "Question",
     "Questions",

@@ -45,6 +45,20 @@ class Overlay:
 
         return self.paint(place) if isinstance(place, Scene) else None
 
+    def further(self, mpp: float, native: float) -> tuple[float, ...]:
+        """Resolutions it needs besides the one that is shown, µm/px.
+
+        They are encoded with it, and `Scene.others` holds what is encoded of them.
+
+        Parameters
+        ----------
+        mpp : float
+            The one that is shown.
+        native : float
+            The slide's own.
+        """
+        return ()
+
     def paint(self, scene: Scene) -> TileMap | None:
         """The map, None while there is nothing to show."""
         raise NotImplementedError

@@ -12,7 +12,9 @@ from ...analysis import TileMap
 from ...encoders import Entry
 from ...session import OVERLAYS, Look, Remark
 from ..parts import Choice, Legend, Section, Words
+from .agreement import AgreementOptions
 from .attention import AttentionOptions
+from .best import BestMagnificationOptions
 from .clusters import ClusterOptions
 from .mil import MilOptions
 from .options import Options, select
@@ -24,6 +26,8 @@ from .viewing import ViewingOptions
 OPTIONS: dict[str, type[Options]] = {
     "attention": AttentionOptions,
     "similarity": SimilarityOptions,
+    "agreement": AgreementOptions,
+    "best": BestMagnificationOptions,
     "pca": PcaOptions,
     "clusters": ClusterOptions,
     "mil": MilOptions,
