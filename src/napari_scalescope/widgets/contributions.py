@@ -17,7 +17,6 @@ Data = tuple[Any, dict[str, Any], str]
 
 EXPLORER = "Explorer"
 EMBEDDING_MAP = "Embedding map"
-SCALE_PROFILE = "Scale profile"
 
 
 def get_reader(path: str | list[str]) -> Callable[[Any], list[Data]] | None:
