@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from napari_scalescope.analysis import cross_scale_agreement
-from napari_scalescope.analysis.cross_scale.neighbours import neighbour_overlap
 from napari_scalescope.analysis.cross_scale.tokens import token_cka, token_frobenius
+from napari_scalescope.analysis.measures.neighbours import neighbour_overlap
 from napari_scalescope.embeddings import embedding_set
 from napari_scalescope.errors import EncoderError, SlideError
 
@@ -209,11 +209,11 @@ def test_neighbours_by_hand() -> None:
     swapped = a[[0, 3, 2, 1, 4]]
     # Nearest of 0 to 4: 1, 0, 1, 4, 3; with 1 and 3 swapped: 3, 4, 3, 0, 1.
     np.testing.assert_array_equal(neighbour_overlap(a, swapped, 1), 0.0)
-    with pytest.raises(ValueError, match="k is 1 to 4"):
+    with pytest.raises(ValueError, match="1 to 4 neighbours"):
         neighbour_overlap(a, a, 5)
 
 
 def test_neighbours_among_some_of_many_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_scalescope.analysis.cross_scale.neighbours.MOST", 40)
+    monkeypatch.setattr("napari_scalescope.analysis.measures.neighbours.MOST", 40)
     a = np.random.default_rng(2).normal(size=(100, 6)).astype(np.float32)
     np.testing.assert_array_equal(neighbour_overlap(a, a, 7), 1.0)

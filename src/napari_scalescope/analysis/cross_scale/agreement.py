@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ...embeddings.embedding_set import EmbeddingSet
 from ...geometry import IntArray
+from ..measures.neighbours import neighbour_overlap
 from ..similarity import unit
 from ..tile_map import TileMap, spread
-from .neighbours import neighbour_overlap
 from .places import LEAST_COVER, require_one_slide, require_one_space, under
 from .tokens import held_in_vectors, local_scores, on_one_lattice, token_cka, token_frobenius
 

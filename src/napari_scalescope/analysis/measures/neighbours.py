@@ -10,6 +10,8 @@ from ..similarity import unit
 
 #: Rows whose similarities to all others are held at once.
 ROWS = 1024
+#: Of more tiles than this, neighbours are looked for among so many, evenly spread over all.
+MOST = 20_000
 
 
 def nearest(
@@ -83,7 +85,7 @@ def neighbour_overlap(
     rows : (m,) ints, optional
         For which tiles; default all.
     among : (p,) ints, optional
-        Of which tiles neighbours are looked for; default all. Of very many a draw does.
+        Of which tiles neighbours are looked for; default all, or of very many 20,000.
 
     Returns
     -------
@@ -98,6 +100,8 @@ def neighbour_overlap(
     x, y = np.asarray(a), np.asarray(b)
     if len(x) != len(y):
         raise ValueError(f"vectors of the same tiles are needed, not {x.shape} and {y.shape}")
+    if among is None and len(x) > MOST:
+        among = np.linspace(0, len(x) - 1, MOST).astype(np.int64)
     one, other = (nearest(v, k, rows=rows, among=among) for v in (x, y))
     both = np.sort(np.concatenate([one, other], axis=1), axis=1)
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(1) / k, np.float64)
