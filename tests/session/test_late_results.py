@@ -118,7 +118,7 @@ def with_head(session: Session) -> Session:
     [
         (attention, "attention_map", lambda session: session.map.refresh()),
         (groups, "cluster", lambda session: session.groups.find()),
-        (points, "project", lambda session: session.points.find()),
+        (points, "lay_out", lambda session: session.points.find()),
         (mil, "mil_attention", lambda session: with_head(session).mil.find()),
     ],
     ids=["map", "clusters", "projection", "slide-level attention"],
