@@ -139,6 +139,8 @@ def test_what_was_computed_for_another_scene_is_dropped(
     }
     gate = Gate(getattr(where, function))
     encoded._forget()
+    assert encoded.wait(30)  # the map is painted anew, since slide-level attention was forgotten
+    encoded.map.forget()
     monkeypatch.setattr(where, function, gate)
     ask(encoded)
     gate.meanwhile(changes[change])
