@@ -2,6 +2,7 @@ from .aggregators import Aggregator, read_aggregator
 from .analysis import (
     Clusters,
     PcaColours,
+    Projection,
     ScaleAnswer,
     ScaleProfile,
     TileMap,
@@ -14,6 +15,8 @@ from .analysis import (
     cross_scale_search,
     find_hits,
     fit_pca,
+    lay_out,
+    lay_out_aligned,
     mil_attention,
     mil_attention_map,
     pca_map,
@@ -21,6 +24,7 @@ from .analysis import (
     regions_above,
     scale_profile,
     similarity_map,
+    suggest_k,
     text_map,
     viewing_agreement,
     viewing_map,
@@ -31,6 +35,7 @@ from .embeddings.cohort import Cohort, Hit
 from .embeddings.distributed import embed_distributed
 from .encoders import Encoder, Encoding, Tokens, load_encoder, register_encoder
 from .errors import (
+    AnalysisError,
     ClusterError,
     EncoderError,
     ExchangeError,
@@ -53,6 +58,7 @@ __version__: str
 
 __all__ = [
     "Aggregator",
+    "AnalysisError",
     "Box",
     "ClusterError",
     "Clusters",
@@ -64,6 +70,7 @@ __all__ = [
     "ExchangeError",
     "Hit",
     "PcaColours",
+    "Projection",
     "Region",
     "Regions",
     "ResolutionError",
@@ -92,6 +99,8 @@ __all__ = [
     "export",
     "find_hits",
     "fit_pca",
+    "lay_out",
+    "lay_out_aligned",
     "load_encoder",
     "mil_attention",
     "mil_attention_map",
@@ -108,6 +117,7 @@ __all__ = [
     "register_encoder",
     "scale_profile",
     "similarity_map",
+    "suggest_k",
     "text_map",
     "tissue_mask",
     "viewing_agreement",

@@ -62,3 +62,7 @@ class ExchangeError(ScaleScopeError):
 
 class ClusterError(ScaleScopeError):
     """Machines that should work together cannot be reached, do not fit together, or were lost."""
+
+
+class AnalysisError(ScaleScopeError):
+    """What is there cannot be analysed in the way that was asked for."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -13,14 +15,28 @@ log = logging.getLogger(__name__)
 CLOSE_S = 0.5
 
 
+def yield_to_others() -> None:
+    """Lower the priority of the thread that calls this, where the system lets a thread have one."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
 class NewestOnly:
     """Runs tasks one after the other; of those that wait under one name, only the newest.
 
     This is what keeps a map up to date while tiles arrive faster than it can be drawn: however
     often it is asked for, at most one computation runs and one waits.
+
+    Parameters
+    ----------
+    name : str
+        Of the thread.
+    gentle : bool
+        Whether it goes on only as far as others leave it processor time; see `yield_to_others`.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, gentle: bool = False) -> None:
+        self._gentle = gentle
         self._wake = threading.Condition()
         self._waiting: dict[str, Callable[[], None]] = {}
         self._busy = False
@@ -59,6 +75,8 @@ class NewestOnly:
             self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
+        if self._gentle:
+            yield_to_others()
         while True:
             with self._wake:
                 self._busy = False

@@ -6,34 +6,7 @@ import numpy as np
 import pytest
 
 from napari_scalescope.analysis import project
-from napari_scalescope.analysis.projection import principal_axes
 from napari_scalescope.embeddings import EmbeddingSet
-
-
-@pytest.mark.parametrize("n", [5, 40, 500])
-def test_principal_axes_are_those_of_scikit_learn_up_to_sign(
-    n: int, rng: np.random.Generator
-) -> None:
-    from sklearn.decomposition import PCA
-
-    x = (rng.normal(size=(n, 12)) @ rng.normal(size=(12, 12))).astype(np.float32)
-    mean, axes = principal_axes(x, 3)
-    peer = PCA(3).fit(x)
-    np.testing.assert_allclose(mean, peer.mean_, atol=1e-4)
-    np.testing.assert_allclose(np.abs((axes * peer.components_).sum(1)), 1, atol=1e-3)
-
-
-def test_signs_do_not_flip(rng: np.random.Generator) -> None:
-    x = rng.normal(size=(200, 8)).astype(np.float32) * np.arange(1, 9)
-    _, a = principal_axes(x, 3)
-    _, b = principal_axes(x[rng.permutation(200)], 3)
-    np.testing.assert_allclose(a, b, atol=1e-3)
-
-
-def test_fewer_vectors_than_axes() -> None:
-    _, axes = principal_axes(np.eye(2, 6, dtype=np.float32), 3)
-    assert axes.shape == (3, 6)
-    assert np.isfinite(axes).all()
 
 
 def separation(xy: np.ndarray, labels: np.ndarray) -> float:

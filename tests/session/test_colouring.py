@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import shapely
 
-from napari_scalescope.analysis import TileMap, project, similarity_map
+from napari_scalescope.analysis import TileMap, lay_out, similarity_map
 from napari_scalescope.geometry import Box, Placement
 from napari_scalescope.regions import Region, Regions
-from napari_scalescope.session import Projection, Session, View
+from napari_scalescope.session import Session, View
 from napari_scalescope.session.columns import at_tiles
 from napari_scalescope.session.findings import Coloured
 
@@ -24,7 +24,7 @@ def encoded(session: Session) -> Session:
     session.wait(20)
     emb = session.embeddings()
     assert emb is not None
-    session.points.keep(Projection(project(emb, "pca"), "pca", emb), session.points.generation)
+    session.points.keep(lay_out(emb, "pca"), session.points.generation)
     return session
 
 

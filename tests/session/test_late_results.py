@@ -118,7 +118,7 @@ def with_head(session: Session) -> Session:
     [
         (attention, "attention_map", lambda session: session.map.refresh()),
         (groups, "cluster", lambda session: session.groups.find()),
-        (points, "project", lambda session: session.points.find()),
+        (points, "lay_out", lambda session: session.points.find()),
         (mil, "mil_attention", lambda session: with_head(session).mil.find()),
     ],
     ids=["map", "clusters", "projection", "slide-level attention"],
@@ -139,6 +139,8 @@ def test_what_was_computed_for_another_scene_is_dropped(
     }
     gate = Gate(getattr(where, function))
     encoded._forget()
+    assert encoded.wait(30)  # the map is painted anew, since slide-level attention was forgotten
+    encoded.map.forget()
     monkeypatch.setattr(where, function, gate)
     ask(encoded)
     gate.meanwhile(changes[change])

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QColorDialog, QComboBox, QTableWidget, QToolButton
 
-from napari_scalescope.analysis import project
+from napari_scalescope import analysis
 from napari_scalescope.geometry import Box
 from napari_scalescope.regions import Region, Regions
 from napari_scalescope.session import Projection
@@ -28,7 +28,7 @@ Settle = Callable[[Any], None]
 def lay_out(hub: Any) -> Projection:
     """Every encoded tile by its first two axes: UMAP would take its time."""
     points, emb = hub.session.points, hub.session.embeddings()
-    assert points.keep(Projection(project(emb, "pca"), "pca", emb), points.generation)
+    assert points.keep(analysis.lay_out(emb, "pca"), points.generation)
     return points.found
 
 

@@ -18,7 +18,7 @@ from .overlays import Overlay, SimilarityOverlay
 from .scene import Scene
 
 if TYPE_CHECKING:
-    from .findings.points import Projection
+    from ..analysis import Projection
 
 Kind = Literal["number", "class", "colour"]
 Sets = Sequence[EmbeddingSet]
@@ -126,7 +126,7 @@ def column(key: str, sets: Sets, facts: Facts) -> Column:
 
 def sets_of(shown: Projection) -> Sets:
     """The sets whose tiles the points are, one after the other."""
-    return (shown.emb,)
+    return shown.sets
 
 
 # --- of the tiles themselves ---
@@ -246,15 +246,12 @@ def _clusters(sets: Sets, facts: Facts) -> Column:
         MapClass(i + 1, name, colour)
         for i, (name, colour) in enumerate(zip(clusters.names, clusters.colours, strict=True))
     ]
-    return Column("Cluster", "class", values, classes=tuple(classes), legend=clusters.map().legend)
+    return Column("Cluster", "class", values, classes=tuple(classes), legend=clusters.legend)
 
 
 def labels_of(clusters: Clusters, emb: EmbeddingSet) -> IntArray:
     """Cluster of each tile of a set, 0 for those in none."""
-    if clusters.emb.key != emb.key:
-        return np.zeros(len(emb), np.int64)
-    index = clusters.emb.index_of(emb.tiles)
-    return np.where(index >= 0, clusters.labels[index], 0)
+    return clusters.labels_of(emb) if clusters.has(emb) else np.zeros(len(emb), np.int64)
 
 
 def _similarity(sets: Sets, facts: Facts) -> Column:

@@ -109,11 +109,12 @@ class Session(Sight):
         self.fits = Fits()
         self._maps = NewestOnly("scalescope-maps")
         self._analysis = NewestOnly("scalescope-analysis")
+        self._slow = NewestOnly("scalescope-points", gentle=True)
         self.map = OverlayMap(partial(scene_of, self), lambda: self.look, self._maps)
         self.groups = Groups(
-            self.embeddings, lambda: self.look.clusters, self._analysis, self.map.refresh
+            self.sets, lambda: self.look, self._analysis, self.map.refresh, self.failed.emit
         )
-        self.points = Points(self.embeddings, self._analysis)
+        self.points = Points(self.sets, self._analysis, self._slow)
         self.mil = Mil(self.embeddings, lambda: self.look.mil, self._resources, self._analysis)
         self.mil.changed.connect(self.map.refresh)
         self._found_out: dict[str, Groups | Mil] = {"clusters": self.groups, "mil": self.mil}
@@ -128,7 +129,8 @@ class Session(Sight):
         )
         self._reader = Reader(self._resources, reports.wait_for, self._on_read, self.failed.emit)
         # Each may ask for those after it, and never the other way round.
-        self._workers = (self._engine, self._reader, self.profile, self._analysis, self._maps)
+        threads = self._analysis, self._slow, self._maps
+        self._workers = (self._engine, self._reader, self.profile, *threads)
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
 
@@ -273,6 +275,11 @@ class Session(Sight):
         stored = self._resources.set_at(mpp or self.mpp, attention)
         return None if stored is None else stored.embeddings()
 
+    def sets(self, every: bool = False) -> tuple[EmbeddingSet, ...]:
+        """What is encoded at the scale that is shown, or at ``every`` one that is open."""
+        mpps = dict.fromkeys((self.mpp, *(self.mpps if every else ())))
+        return tuple(emb for m in mpps if m and (emb := self.embeddings(m)) is not None)
+
     @property
     def tissue(self) -> TissueMask | None:
         """Where the slide's tissue is, None until that was needed."""
@@ -350,8 +357,8 @@ class Session(Sight):
         for finding in (*self._about_scene, self.profile, self.questions):
             finding.close()
         self._reader.close()
-        self._analysis.close()
-        self._maps.close()
+        for worker in (self._analysis, self._slow, self._maps):
+            worker.close()
         self._resources.retire_sets()
         self._close_retired()
 
@@ -421,6 +428,7 @@ class Session(Sight):
 
     def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()
+        self.points.place()
         source = self.look.shown.source
         of_map = (self.mpp, *(m for m in self.needed_mpps if m not in self.mpps))
         shown = any(stored is self._resources.set_at(m, source) for m in of_map)

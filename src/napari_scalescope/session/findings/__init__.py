@@ -1,11 +1,12 @@
 """What was found out about the thing that is looked at, and is forgotten with it."""
 
+from ...analysis import Projection
 from .colouring import Coloured, Colouring
 from .finding import Finding
 from .groups import Groups
 from .mil import Mil, TileWeights
 from .overlay_map import OverlayMap
-from .points import Points, Projection
+from .points import Points
 from .profile import Profile
 from .questions import Question, Questions
 from .selection import Selected, Selection

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...analysis import TileMap
+from ...analysis import Projection, TileMap
 from ...errors import ScaleScopeError
 from ...worker import NewestOnly
 from ..annotations import Annotations
@@ -16,7 +16,7 @@ from ..scene import Place, Scene
 from .finding import Finding
 from .groups import Groups
 from .overlay_map import OverlayMap
-from .points import Points, Projection
+from .points import Points
 from .questions import Questions
 
 #: While one of these is shown, new clusters and new questions are shown by themselves.

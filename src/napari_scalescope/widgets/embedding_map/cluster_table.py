@@ -18,8 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from ...analysis import ClusterRow
 from ...regions import Colour
-from ...session.cluster_table import ClusterRow
 from ..contact_sheet import image_of
 from ..parts import Words
 from ..tile_reader import Tile, TileReader

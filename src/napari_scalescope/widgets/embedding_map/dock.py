@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from ...errors import ScaleScopeError
 from ...geometry import Box
-from ...session import Projection, cluster_table
+from ...session import Projection
 from ...session.findings import Coloured
 from ..contact_sheet import ContactSheet
 from ..coordinator import Coordinator
@@ -79,8 +78,8 @@ class EmbeddingMap(QWidget):
         self.toolbar.asked.connect(self._on_asked)
         self.sheet.activated.connect(lambda i: self._fly_to(int(self._sheet_points[i])))
         self.table.chosen.connect(self._on_clusters_chosen)
-        self.table.renamed.connect(partial(cluster_table.rename, session))
-        self.table.recoloured.connect(partial(cluster_table.recolour, session))
+        self.table.renamed.connect(session.groups.rename)
+        self.table.recoloured.connect(session.groups.recolour)
         self.table.toggled.connect(self._on_cluster_toggled)
         self.table.opened.connect(self._on_cluster_opened)
         main.on(session.points.changed, self._show_projection, self)
@@ -205,7 +204,7 @@ class EmbeddingMap(QWidget):
 
     def _show_clusters(self) -> None:
         session = self._hub.session
-        rows, slide = cluster_table.rows(session.groups.found), session.slide
+        rows, slide = session.groups.table(), session.slide
         own = [is_of(row.emb, slide) for row in rows]
         tiles = [
             Tile(slide, row.box) if slide is not None and here else None
