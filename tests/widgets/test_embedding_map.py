@@ -13,10 +13,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QImage
 from qtpy.QtWidgets import QColorDialog, QComboBox, QTableWidget, QToolButton
 
-from napari_scalescope import analysis
+from napari_scalescope.analysis import Projection
+from napari_scalescope.analysis import lay_out as laid_out
 from napari_scalescope.geometry import Box
 from napari_scalescope.regions import Region, Regions
-from napari_scalescope.session import Projection
 from napari_scalescope.widgets.embedding_map import EmbeddingMap
 from napari_scalescope.widgets.embedding_map.cluster_table import AREA, NAME, PICTURE, SHOWN, TILES
 
@@ -25,10 +25,11 @@ from ..slides.memory import coloured_slide
 Settle = Callable[[Any], None]
 
 
-def lay_out(hub: Any) -> Projection:
+def lay_out(hub: Any, every: bool = False) -> Projection:
     """Every encoded tile by its first two axes: UMAP would take its time."""
-    points, emb = hub.session.points, hub.session.embeddings()
-    assert points.keep(analysis.lay_out(emb, "pca"), points.generation)
+    points = hub.session.points
+    sets = sorted(hub.session.sets(every), key=lambda emb: emb.grid.mpp)
+    assert points.keep(laid_out(tuple(sets), "pca"), points.generation)
     return points.found
 
 
@@ -346,3 +347,43 @@ def test_the_picture_is_written_with_its_legend(
     hub.failed.connect(failed.append)
     dock.save_picture(tmp_path / "nowhere" / "map.png")
     assert "cannot be written" in failed[0]
+
+
+def test_tiles_of_two_scales_in_one_map(dock: EmbeddingMap, hub: Any, settle: Settle) -> None:
+    hub.set_wanted_live(False)
+    hub.add_slide(coloured_slide(2600, 2000))
+    hub.session.choose_scale((1.0, 2.0))
+    hub.session.encode_slide()
+    settle(hub)
+    fine, coarse = lay_out(hub, every=True).sets
+    settle(hub)
+    assert dock.scatter.title == "PCA · 1 and 2 µm/px · Fake"
+    dock.scatter.select_all()
+    settle(hub)
+    # The slide shows one grid at a time; the map goes on showing what was drawn around.
+    shown = hub.session.selection.found
+    assert shown.mpp == hub.session.mpp
+    assert dock.scatter.selection.all()
+    only = np.arange(len(fine) + len(coarse)) == len(fine) + 3
+    dock.scatter.choose(only)
+    settle(hub)
+    assert chosen(hub) == named(coarse.tiles[3:4])
+    assert hub.session.selection.found.mpp == 2.0
+    assert dock._points.said(len(fine) + 3).endswith("2 µm/px")
+    hub.session.selection.choose(fine.tiles[:2], 1.0)
+    settle(hub)
+    assert np.flatnonzero(dock.scatter.selection).tolist() == [0, 1]
+    for key, names in (("scale", ["1 µm/px", "2 µm/px"]), ("slide", ["memory"])):
+        hub.session.colouring.choose(key)
+        settle(hub)
+        rows = dock.scatter._plot.overlay.legend.rows
+        assert [row.name for row in rows] == names
+    assert sum(row.points for row in rows) == len(fine) + len(coarse)
+    dock.scatter.point_activated.emit(len(fine) + 3)
+    assert looked_at(hub) == pytest.approx(tuple(coarse.centres[3]), abs=1)
+
+
+def test_how_points_are_laid_out_is_chosen(dock: EmbeddingMap, hub: Any) -> None:
+    dock.toolbar._methods["tsne"].trigger()
+    dock.toolbar._together.trigger()
+    assert (hub.session.points.method, hub.session.points.together) == ("tsne", True)

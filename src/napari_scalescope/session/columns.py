@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,6 @@ from ..geometry import IntArray
 from ..regions import Regions, palette
 from .overlays import Overlay, SimilarityOverlay
 from .scene import Scene
-
-if TYPE_CHECKING:
-    from ..analysis import Projection
 
 Kind = Literal["number", "class", "colour"]
 Sets = Sequence[EmbeddingSet]
@@ -122,11 +119,6 @@ def column(key: str, sets: Sets, facts: Facts) -> Column:
         return _MAKERS[key](sets, facts)
     except NothingKnownError as said:
         return Column.unknown(TITLES.get(key, key), n, str(said))
-
-
-def sets_of(shown: Projection) -> Sets:
-    """The sets whose tiles the points are, one after the other."""
-    return shown.sets
 
 
 # --- of the tiles themselves ---

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_scalescope.widgets.scatter import kernels
 from napari_scalescope.widgets.scatter.cloud import PointCloud
-from napari_scalescope.widgets.scatter.picking import PointGrid, inside_polygon
+from napari_scalescope.widgets.scatter.picking import inside_polygon
 from napari_scalescope.widgets.scatter.raster import rasterise
 
 from .clouds import DARK, camera_of
@@ -92,21 +92,6 @@ def test_the_same_points_in_a_polygon(corners, seed, resolution, whole):
     assert np.array_equal(*found)
 
 
-@given(st.integers(1, 2000), seeds)
-@settings(max_examples=30)
-def test_the_same_nearest_point(n, seed):
-    rng = np.random.default_rng(seed)
-    xy = points(rng, n)
-    xy = xy[np.isfinite(xy).all(1)]
-    grids = []
-    for compiled in (False, True):
-        with used(compiled):
-            grids.append(PointGrid(xy[:, 0], xy[:, 1], np.arange(len(xy))))
-    assert np.array_equal(grids[0]._index, grids[1]._index)
-    for x, y, radius in rng.normal(size=(20, 3)):
-        assert len({grid.nearest(x, y, abs(radius)) for grid in grids}) == 1
-
-
 def test_they_are_for_many_points_and_no_more_than_can_be_counted():
     assert not kernels.fit(kernels.MANY - 1)
     assert kernels.fit(kernels.MANY)
@@ -120,7 +105,7 @@ def test_they_are_compiled_once():
 def test_none_was_compiled_for_arrays_of_another_kind():
     # That would happen while somebody waits for a frame.
     loops = [loop for loop in vars(kernels).values() if hasattr(loop, "signatures")]
-    assert len(loops) == 9
+    assert len(loops) == 8
     assert {
         loop.__name__: len(loop.signatures) for loop in loops if len(loop.signatures) != 1
     } == {}

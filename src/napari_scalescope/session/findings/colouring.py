@@ -9,7 +9,7 @@ from ...analysis import Projection, TileMap
 from ...errors import ScaleScopeError
 from ...worker import NewestOnly
 from ..annotations import Annotations
-from ..columns import TITLES, Column, Facts, column, sets_of, titles
+from ..columns import TITLES, Column, Facts, column, titles
 from ..look import Look
 from ..overlays import Overlay
 from ..scene import Place, Scene
@@ -141,7 +141,7 @@ class Colouring(Finding[Coloured]):
             dict(self.maps),
         )
         try:
-            made = column(key, sets_of(shown), facts)
+            made = column(key, shown.sets, facts)
         except ScaleScopeError as error:
             made = Column.unknown(TITLES.get(key, key), len(shown.xy), str(error))
         self.keep(Coloured(key, made, shown), generation, lambda: key == self.key)

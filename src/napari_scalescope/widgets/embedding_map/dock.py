@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from ...analysis.projection import Method
 from ...errors import ScaleScopeError
 from ...geometry import Box
 from ...session import Projection
@@ -23,12 +24,11 @@ from .hover import TilePicture
 from .paint import Paint, paint
 from .panes import Panes
 from .points import Points, is_of
-from .toolbar import Toolbar
+from .toolbar import METHODS, Toolbar
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-METHODS = {"pca": "PCA", "umap": "UMAP", "tsne": "t-SNE"}
 #: So many tiles of a selection are shown, spread evenly over it: nobody looks through more.
 SHEET = 400
 
@@ -51,6 +51,8 @@ class EmbeddingMap(QWidget):
         self.scatter.tool = "lasso"
         self.toolbar, self.sheet, self.table = Toolbar(), ContactSheet(), ClusterTable()
         self.toolbar.show_tool("lasso")
+        points = self._hub.session.points
+        self.toolbar.show_layout(points.method, points.together)
         self.panes = Panes(self.scatter, {"tiles": self.sheet, "clusters": self.table})
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
@@ -76,6 +78,8 @@ class EmbeddingMap(QWidget):
         self.toolbar.column_chosen.connect(session.colouring.choose)
         self.toolbar.pane_chosen.connect(self._on_pane)
         self.toolbar.asked.connect(self._on_asked)
+        self.toolbar.method_chosen.connect(self._on_method)
+        self.toolbar.together_toggled.connect(self._on_together)
         self.sheet.activated.connect(lambda i: self._fly_to(int(self._sheet_points[i])))
         self.table.chosen.connect(self._on_clusters_chosen)
         self.table.renamed.connect(session.groups.rename)
@@ -138,6 +142,12 @@ class EmbeddingMap(QWidget):
         if self._paint is not None:
             self._hidden ^= {self._paint.rows[row][0].name}
             self._show_hidden()
+
+    def _on_method(self, method: Method) -> None:
+        self._hub.session.points.choose(method=method)
+
+    def _on_together(self, together: bool) -> None:
+        self._hub.session.points.choose(together=together)
 
     def _on_asked(self, what: str) -> None:
         if what == "fit":
@@ -236,7 +246,7 @@ class EmbeddingMap(QWidget):
         self._show_selection()
 
     def _title(self, projection: Projection) -> str:
-        return f"{METHODS.get(projection.method, projection.method)} · {self._points.title}"
+        return f"{METHODS[projection.method]} · {self._points.title}"
 
     def _show_colours(self) -> None:
         colouring = self._hub.session.colouring

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...embeddings import EmbeddingSet
 from ...geometry import IntArray
 from ...session import Projection, Selection, Session
-from ...session.columns import labels_of, sets_of
+from ...session.columns import labels_of
 from ...slides import Slide
 from ..tile_reader import Tile
 
@@ -30,7 +30,7 @@ class Points:
 
     def __init__(self, projection: Projection | None = None) -> None:
         self._method = "" if projection is None else projection.method
-        self.sets: Sequence[EmbeddingSet] = () if projection is None else sets_of(projection)
+        self.sets: Sequence[EmbeddingSet] = () if projection is None else projection.sets
         self._starts = np.cumsum([0, *(len(emb) for emb in self.sets)])
         self._chosen: Selection | None = None
 
@@ -41,7 +41,7 @@ class Points:
         """Whether another projection is one of the same sets by the same method."""
         if projection is None or not self.sets:
             return False
-        keys = [emb.key for emb in sets_of(projection)]
+        keys = [emb.key for emb in projection.sets]
         return projection.method == self._method and keys == [emb.key for emb in self.sets]
 
     @property

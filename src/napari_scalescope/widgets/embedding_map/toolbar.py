@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction, QActionGroup
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QToolButton, QVBoxLayout, QWidget
 
+from ...analysis.projection import Method
 from ..parts import Choice
 from ..scatter.mouse import Tool
 from ..scatter.outline import Mode
@@ -31,6 +32,7 @@ WHOLE = {
     "invert": ("Invert the selection", "Ctrl+I"),
     "none": ("Clear the selection", "Esc"),
 }
+METHODS: dict[Method, str] = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 MORE = {
     "fit": "Show all points",
     "unhide": "Show hidden classes",
@@ -58,6 +60,9 @@ class Toolbar(QWidget):
     """(str): "tiles" or "clusters", "" for neither."""
     asked = Signal(str)
     """(str): "fit", "unhide" or "picture"."""
+    method_chosen = Signal(str)
+    together_toggled = Signal(bool)
+    """(bool): put the tiles of all scales into one map."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,12 +81,23 @@ class Toolbar(QWidget):
         for what, (title, key) in WHOLE.items():
             action = self._select.menu().addAction(f"{title}\t{key}")
             action.triggered.connect(lambda _, what=what: self.selection_asked.emit(what))
-        self._more = self._menu_button(" ⋯ ", "Show all, hidden classes, save a picture")
+        self._more = self._menu_button(" ⋯ ", "Show all, save a picture, how points are laid out")
         self.actions_: dict[str, QAction] = {}
         for what, title in MORE.items():
             action = self._more.menu().addAction(title)
             action.triggered.connect(lambda _, what=what: self.asked.emit(what))
             self.actions_[what] = action
+        self._more.menu().addSeparator()
+        self._methods, group = {}, QActionGroup(self)
+        for method, title in METHODS.items():
+            action = self._more.menu().addAction(f"Lay out by {title}")
+            action.setCheckable(True)
+            action.triggered.connect(lambda _, method=method: self.method_chosen.emit(method))
+            group.addAction(action)
+            self._methods[method] = action
+        self._together = self._more.menu().addAction("All scales in one map")
+        self._together.setCheckable(True)
+        self._together.triggered.connect(self.together_toggled)
         self._colour = Choice("Colour of the points", letters=8)
         self._colour.activated.connect(
             lambda _: self.column_chosen.emit(str(self._colour.currentData()))
@@ -143,6 +159,11 @@ class Toolbar(QWidget):
     def show_tool(self, tool: Tool) -> None:
         """Show which tool is in use."""
         self._tools[tool].setChecked(True)
+
+    def show_layout(self, method: Method, together: bool) -> None:
+        """Show how points are laid out, and whether those of all scales are."""
+        self._methods[method].setChecked(True)
+        self._together.setChecked(together)
 
     def show_columns(self, titles: Mapping[str, str], chosen: str, legend: str) -> None:
         """These columns can be chosen, one is; ``legend`` is what there is to say of it."""

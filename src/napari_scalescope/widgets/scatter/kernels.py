@@ -58,7 +58,6 @@ def _warm_up() -> None:
     inside(x, x, corners, 1.0, np.zeros((3, 3), np.bool_), np.zeros((3, 3), np.bool_), mask)
     part(mask, index, index, x, x, colour, index, *out)
     colours(np.zeros((1, 3), np.uint8), index, colour)
-    buckets(np.zeros(1, np.uint16), np.zeros(2, np.intp), index)
     _ready.set()
 
 
@@ -195,13 +194,3 @@ def colours(table, index, packed):  # type: ignore[no-untyped-def]
         j = index[i]
         red, green, blue = np.uint32(table[j, 0]), np.uint32(table[j, 1]), np.uint32(table[j, 2])
         packed[i] = np.uint32(0xFF000000) | (red << np.uint32(16)) | (green << np.uint32(8)) | blue
-
-
-@_compiled
-def buckets(bucket, start, order):  # type: ignore[no-untyped-def]
-    """The points bucket by bucket, each in its order; ``start`` is where each bucket begins."""
-    free = start.copy()
-    for i in range(len(bucket)):
-        b = bucket[i]
-        order[free[b]] = i
-        free[b] += 1

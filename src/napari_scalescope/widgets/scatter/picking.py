@@ -32,11 +32,7 @@ class PointGrid:
         bucket += self._column(x, 0).astype(np.uint16)
         count = np.bincount(bucket, minlength=self.SIDE**2)
         self._start = np.concatenate([[0], np.cumsum(count)])
-        if kernels.fit(len(x)):
-            order = np.empty(len(x), np.intp)
-            kernels.buckets(bucket, self._start, order)
-        else:
-            order = np.argsort(bucket, kind="stable")
+        order = np.argsort(bucket, kind="stable")
         self._x, self._y, self._index = x[order], y[order], index[order]
 
     def _column(self, value: npt.NDArray[np.floating], axis: int) -> Floats:

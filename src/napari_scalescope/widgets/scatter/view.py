@@ -133,6 +133,7 @@ class ScatterView(Canvas):
         legend.show(rows, title, hidden)
         if self._plot.fitted and len(rows) != before:
             self._plot.fit()  # beside the legend rather than under it
+            _ = self._plot.camera  # and the legend where it covers less, before anybody asks where
         self.update()
 
     def set_colour_bar(
