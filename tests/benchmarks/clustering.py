@@ -68,9 +68,9 @@ def main() -> None:
     emb = bare_set(vectors)
     peer = "scikit-learn: mini-batch k-means(20)"
     parts: dict[str, Callable[[], Any]] = {
-        peer: lambda: MiniBatchKMeans(20, random_state=0).fit(vectors).labels_,
+        peer: lambda: MiniBatchKMeans(20, random_state=0).fit(vectors).labels_ + 1,
         f"{peer}, 4 starts": lambda: (
-            MiniBatchKMeans(20, n_init=4, random_state=0).fit(vectors).labels_
+            MiniBatchKMeans(20, n_init=4, random_state=0).fit(vectors).labels_ + 1
         ),
         "ours: k-means(20)": lambda: cluster(emb, 20).labels,
         "ours: Leiden": lambda: cluster(emb, method="leiden").labels,
