@@ -83,7 +83,7 @@ def test_a_click_asks(hub: Any, viewer: Any, settle: Settle) -> None:
     settle(hub)
     press(hub, viewer, 900, 800)
     settle(hub)
-    assert hub.session.question.place == pytest.approx((900, 800))
+    assert hub.session.questions.asked.place == pytest.approx((900, 800))
     assert hub.layers.map_layer.name == "Similarity"
     assert viewer.layers[QUERY].visible
 
@@ -94,7 +94,7 @@ def test_a_drag_and_other_presses_do_not(
 ) -> None:
     hub.add_slide(coloured_slide(2600, 2000))
     press(hub, viewer, 900, 800, **how)
-    assert hub.session.question.place is None
+    assert hub.session.questions.asked.place is None
 
 
 def test_a_click_while_drawing_is_no_question(hub: Any, viewer: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_click_while_drawing_is_no_question(hub: Any, viewer: Any) -> None:
     viewer.layers.selection.active = layer
     layer.mode = "add_polygon"
     press(hub, viewer, 900, 800)
-    assert hub.session.question.place is None
+    assert hub.session.questions.asked.place is None
 
 
 def test_selected_tiles_stand_out(hub: Any, viewer: Any, settle: Settle) -> None:

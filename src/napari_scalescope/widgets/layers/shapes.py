@@ -10,6 +10,8 @@ from ...regions import Region, Regions
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
+    from shapely import Polygon
+    from shapely.geometry.base import BaseGeometry
 
 
 def regions_of(layer: Shapes) -> Regions:
@@ -35,6 +37,27 @@ def regions_of(layer: Shapes) -> Regions:
             label = str(layer.features["class"].iloc[i] or "") if "class" in layer.features else ""
             found.append(Region(polygon, label="" if label == "nan" else label))
     return Regions(found)
+
+
+def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
+    """The polygons of a geometry; lines and points enclose nothing and are left out."""
+    import shapely
+
+    parts = shapely.get_parts(geometry)
+    return [p for p in parts if isinstance(p, shapely.Polygon) and not p.is_empty]
+
+
+def keyhole(polygon: Polygon) -> np.ndarray:
+    """One outline (n, 2) as y, x for a polygon with holes, which a Shapes layer does not know.
+
+    From the outer ring a cut goes to each hole and back, as wide as nothing; `regions_of` makes
+    holes of them again.
+    """
+    start = polygon.exterior.coords[0]
+    ring = list(polygon.exterior.coords)
+    for hole in polygon.interiors:
+        ring += [*hole.coords, start]
+    return np.array(ring[:-1], float)[:, ::-1]
 
 
 def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:
