@@ -85,18 +85,21 @@ class Picture:
         Of the slide: what makes two pictures the same.
     at : (x, y) or None
         The centre of the tile that is meant, level-0 pixels; None for all of it.
+    mpp : float or None
+        µm per pixel, None where nobody says.
     slide : Slide
     """
 
     name: str
     fingerprint: str
     at: Point | None
+    mpp: float | None
     slide: Slide = field(compare=False, repr=False)
 
     @classmethod
     def of(cls, slide: Slide, at: Point | None = None) -> Picture:
         """All of an image, or a place on a slide."""
-        return cls(slide.name, slide.fingerprint, at, slide)
+        return cls(slide.name, slide.fingerprint, at, slide.mpp, slide)
 
     @property
     def title(self) -> str:
@@ -115,7 +118,7 @@ class Picture:
         SlideError
             If it cannot be read, or has more tiles than a picture can have.
         """
-        own = self.slide.mpp
+        own = self.mpp
         if self.at is not None:
             side = tile_px * mpp / self.slide.require_mpp()
             pixels = self.slide.read(Box.around(self.at, side, side), size=(tile_px, tile_px))
