@@ -155,7 +155,7 @@ def _wording(
     unit = "cosine difference" if negatives else "cosine"
     if white is None:
         return unit, spread(raster, 2.0, 99.8), f"Cosine to {what}{less}. {SPREAD}"
-    legend = f"Cosine to {what}{less}, {white.words}. {SPREAD}"
+    legend = f"Cosine after whitening to {what}{less}. {white.words} {SPREAD}"
     return f"whitened {unit}", spread(raster, 2.0, 99.8), legend
 
 

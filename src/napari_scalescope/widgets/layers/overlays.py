@@ -242,7 +242,8 @@ class Layers:
                 rings.append(keyhole(polygon))
                 labels.append(region.label)
         layer.feature_defaults["class"] = labels[0] if labels else ""
-        layer.add_polygons(rings)
+        # Not filled: what was found is coloured by the map, and napari fills holes badly.
+        layer.add_polygons(rings, face_color="transparent")
         layer.features.loc[layer.features.index[-len(labels) :], "class"] = labels
         layer.feature_defaults["class"] = ""
         self._activate_slide()

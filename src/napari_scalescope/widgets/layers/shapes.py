@@ -50,14 +50,22 @@ def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
 def keyhole(polygon: Polygon) -> np.ndarray:
     """One outline (n, 2) as y, x for a polygon with holes, which a Shapes layer does not know.
 
-    From the outer ring a cut goes to each hole and back, as wide as nothing; `regions_of` makes
-    holes of them again.
+    A cut as wide as nothing goes to each hole and back, where it is nearest to what is there
+    already; `regions_of` makes holes of them again.
     """
-    start = polygon.exterior.coords[0]
-    ring = list(polygon.exterior.coords)
-    for hole in polygon.interiors:
-        ring += [*hole.coords, start]
-    return np.array(ring[:-1], float)[:, ::-1]
+    ring = np.array(polygon.exterior.coords[:-1])
+    holes = [np.array(hole.coords[:-1]) for hole in polygon.interiors]
+    while holes:
+        cuts = []
+        for hole in holes:
+            apart = ((ring[:, None] - hole) ** 2).sum(-1)
+            i, j = np.unravel_index(int(apart.argmin()), apart.shape)
+            cuts.append((float(apart[i, j]), int(i), int(j)))
+        k = int(np.argmin([cut[0] for cut in cuts]))
+        _, i, j = cuts[k]
+        around = np.roll(holes.pop(k), -j, axis=0)
+        ring = np.concatenate([ring[: i + 1], around, around[:1], ring[i:]])
+    return ring[:, ::-1]
 
 
 def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:

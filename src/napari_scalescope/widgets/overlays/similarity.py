@@ -90,20 +90,15 @@ class SimilarityOptions(Options):
             "Add the outlines of what reaches the threshold to the regions",
             self.regions_requested.emit,
         )
-        row = QHBoxLayout()
-        for button in (self._next, self._top, self._regions):
-            row.addWidget(button)
-        self.rows.addLayout(row)
+        self.add_row(self._regions)
+        self.add_row(self._next, self._top)
         self._examples = QVBoxLayout()
         self._examples.setSpacing(2)
         self.rows.addLayout(self._examples)
         self._image = _button("Image…", "Ask about an image file", self._choose_image)
         self._drawn = _button("Drawn", "Ask about the drawn regions", self.drawn_requested.emit)
         self._forget = _button("Forget", "Ask about nothing", self.forget_requested.emit)
-        row = QHBoxLayout()
-        for button in (self._drawn, self._image, self._forget):
-            row.addWidget(button)
-        self.rows.addLayout(row)
+        self.add_row(self._drawn, self._image, self._forget)
         self._hint = Words(HINT)
         self.rows.addWidget(self._hint)
         self.sheet = ContactSheet()
