@@ -59,8 +59,8 @@ def keyhole(polygon: Polygon) -> np.ndarray:
         cuts = []
         for hole in holes:
             apart = ((ring[:, None] - hole) ** 2).sum(-1)
-            i, j = np.unravel_index(int(apart.argmin()), apart.shape)
-            cuts.append((float(apart[i, j]), int(i), int(j)))
+            row, col = np.unravel_index(int(apart.argmin()), apart.shape)
+            cuts.append((float(apart[row, col]), int(row), int(col)))
         k = int(np.argmin([cut[0] for cut in cuts]))
         _, i, j = cuts[k]
         around = np.roll(holes.pop(k), -j, axis=0)
