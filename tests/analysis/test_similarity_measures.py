@@ -109,7 +109,7 @@ def test_legends_say_what_was_done(
     several = similarity_map(emb, positives=v[:1], negatives=v[-3:], measure="rank")
     assert "cosine to the query, less that to the nearest of 3 counter-ex" in several.legend
     white = similarity_map(emb, v[:1], measure="whitened")
-    assert "whitened on 240 of them (mean taken off" in white.legend
+    assert "Cosine after whitening to the query. Whitening, fitted on 240 vectors" in white.legend
     assert white.unit == "whitened cosine"
     with pytest.raises(ValueError, match="cosine, whitened, rank"):
         similarity_map(emb, v[:1], measure="euclid")  # type: ignore[arg-type]

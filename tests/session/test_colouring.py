@@ -98,7 +98,7 @@ def test_clusters_and_similarity_come_by_themselves(encoded: Session) -> None:
     emb = encoded.embeddings()
     assert emb is not None
     place = tuple(float(v) for v in emb.centres[5])
-    encoded.ask(*place)
+    encoded.questions.ask(*place)
     encoded.wait(20)
     found = encoded.colouring.found
     assert found is not None

@@ -71,11 +71,11 @@ def failures(session: Session) -> list[str]:
 def test_a_text_becomes_a_map(which: str, request: pytest.FixtureRequest) -> None:
     session: Session = request.getfixturevalue(which)
     log = failures(session)
-    session.ask_text("  lymphocytes \n")
+    session.questions.ask_text("  lymphocytes \n")
     assert session.wait(60)
     assert log == []
-    assert session.question.text == "lymphocytes"
-    assert session.question.place is None
+    assert session.questions.asked.text == "lymphocytes"
+    assert session.questions.asked.place is None
     assert session.look.overlay == "similarity"
     assert session.map.found is not None
     assert session.map.found.name == "“lymphocytes”"
@@ -94,22 +94,22 @@ def test_a_text_becomes_a_map(which: str, request: pytest.FixtureRequest) -> Non
 
 
 def test_a_place_and_a_text_take_turns(clip: Session) -> None:
-    clip.ask_text("fat")
+    clip.questions.ask_text("fat")
     assert clip.wait(60)
-    clip.ask(700, 600)
-    assert clip.question.text == ""
+    clip.questions.ask(700, 600)
+    assert clip.questions.asked.text == ""
     assert clip.wait(60)
     assert clip.map.found is not None
     assert clip.map.found.name == "Similarity"
-    clip.ask_text("mucin")
-    assert clip.question.place is None
+    clip.questions.ask_text("mucin")
+    assert clip.questions.asked.place is None
     assert clip.wait(60)
     assert clip.map.found.name == "“mucin”"
     clip.show("attention")
     assert clip.wait(60)
     assert clip.map.found.name.startswith("Attention")
-    clip.ask_text("   ")
-    assert clip.question.text == "mucin"
+    clip.questions.ask_text("   ")
+    assert clip.questions.asked.text == "mucin"
 
 
 def test_a_text_that_is_read_too_late_is_not_answered(
@@ -124,9 +124,9 @@ def test_a_text_that_is_read_too_late_is_not_answered(
         return vectors(tower, texts)
 
     monkeypatch.setattr(TextTower, "vectors", slow)
-    clip.ask_text("fat")
+    clip.questions.ask_text("fat")
     assert entered.wait(30)
-    clip.ask(700, 600)
+    clip.questions.ask(700, 600)
     go.set()
     assert clip.wait(60)
     assert clip.map.found is not None
@@ -134,7 +134,7 @@ def test_a_text_that_is_read_too_late_is_not_answered(
 
 
 def test_another_encoder_reads_the_text_anew(clip: Session) -> None:
-    clip.ask_text("fat")
+    clip.questions.ask_text("fat")
     assert clip.wait(60)
     before, weights = clip.encoder, clip._resources._weights
     clip.choose_encoder("pathgen-clip", weights)
@@ -149,9 +149,9 @@ def test_another_encoder_reads_the_text_anew(clip: Session) -> None:
 def test_an_encoder_that_reads_nothing_says_so(clip: Session) -> None:
     log = failures(clip)
     clip._resources.entry = clip.entry.model_copy(update={"text": None})
-    clip.ask_text("fat")
+    clip.questions.ask_text("fat")
     assert clip.wait(60)
-    assert clip.question.text == ""
+    assert clip.questions.asked.text == ""
     assert clip.look.overlay != "similarity"
     assert len(log) == 1
     assert "reads no texts" in log[0]
@@ -160,7 +160,7 @@ def test_an_encoder_that_reads_nothing_says_so(clip: Session) -> None:
 def test_a_vocabulary_that_is_missing_is_told(conch: Session, tmp_path: Path) -> None:
     (tmp_path / "conch_byte_level_bpe_uncased.json").unlink()
     log = failures(conch)
-    conch.ask_text("fat")
+    conch.questions.ask_text("fat")
     assert conch.wait(60)
     assert any("conch_byte_level_bpe_uncased.json" in text for text in log)
     assert conch.map.found is None

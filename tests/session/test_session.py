@@ -103,7 +103,7 @@ def test_scale_follows_the_zoom_or_is_fixed(session: Session) -> None:
 
 def test_a_click_asks_and_the_answer_is_a_map(session: Session, said: list[str]) -> None:
     look(session)
-    session.ask(900, 800)
+    session.questions.ask(900, 800)
     assert session.wait(10)
     assert session.look.overlay == "similarity"
     assert session.map.found is not None
@@ -118,7 +118,7 @@ def test_a_click_asks_and_the_answer_is_a_map(session: Session, said: list[str])
 
 def test_a_click_on_what_is_not_encoded_encodes_it(session: Session, encoder: FakeEncoder) -> None:
     session.set_view(VIEW)
-    session.ask(900, 800)
+    session.questions.ask(900, 800)
     assert session.wait(30)
     assert encoder.encoded > 0
     assert session.map.found is not None
@@ -234,13 +234,13 @@ def test_export(session: Session, tmp_path: Path) -> None:
 
 def test_another_slide_forgets_what_was_found(session: Session) -> None:
     look(session)
-    session.ask(900, 800)
+    session.questions.ask(900, 800)
     session.groups.find()
     session.selection.choose([[1, 1]], 0.5)
     assert session.wait(30)
     session.set_slide(coloured_slide(1500, 1200))
     assert session.wait(30)
-    assert session.question.place is None
+    assert session.questions.asked.place is None
     assert session.map.found is None
     assert session.groups.found is None
     assert session.selection.found is None
@@ -251,7 +251,7 @@ def test_another_encoder_keeps_the_question(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look(session)
-    session.ask(900, 800)
+    session.questions.ask(900, 800)
     assert session.wait(30)
     other = FakeEncoder()
     other.weights_sha256 = "0" * 64
@@ -259,7 +259,7 @@ def test_another_encoder_keeps_the_question(
     session.choose_encoder("uni")
     assert session.wait(30)
     assert other.encoded > 0
-    assert session.question.place == (900, 800)
+    assert session.questions.asked.place == (900, 800)
     assert session.map.found is not None
 
 

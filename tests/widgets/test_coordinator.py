@@ -83,18 +83,69 @@ def test_a_click_asks(hub: Any, viewer: Any, settle: Settle) -> None:
     settle(hub)
     press(hub, viewer, 900, 800)
     settle(hub)
-    assert hub.session.question.place == pytest.approx((900, 800))
+    assert hub.session.questions.asked.place == pytest.approx((900, 800))
     assert hub.layers.map_layer.name == "Similarity"
     assert viewer.layers[QUERY].visible
 
 
-@pytest.mark.parametrize("how", [{"drag": True}, {"button": 2}, {"modifiers": ("Shift",)}])
+def test_modifiers_say_for_and_against(hub: Any, viewer: Any, settle: Settle) -> None:
+    hub.add_slide(coloured_slide(2600, 2000))
+    hub.viewport.show(type(hub.session.slide.box)(600, 500, 800, 600))
+    settle(hub)
+    press(hub, viewer, 900, 800)
+    press(hub, viewer, 700, 800, modifiers=("Shift",))
+    press(hub, viewer, 1390, 700, modifiers=("Alt",))
+    settle(hub)
+    asked = hub.session.questions.asked
+    assert [(e.x, e.y) for e in asked.positives] == [(900, 800), (700, 800)]
+    assert [(e.x, e.y) for e in asked.negatives] == [(1390, 700)]
+    marks = viewer.layers[QUERY]
+    assert [str(s) for s in marks.symbol] == ["disc", "disc", "x"]
+    np.testing.assert_allclose(marks.data, [[800, 900], [800, 700], [700, 1390]])
+    press(hub, viewer, 1300, 700)
+    settle(hub)
+    assert len(hub.session.questions.asked.examples) == 1
+    hub.session.questions.forget()
+    settle(hub)
+    assert not marks.visible
+
+
+def test_the_next_answer_is_looked_at_and_kept_as_regions(
+    hub: Any, viewer: Any, settle: Settle
+) -> None:
+    told: list[str] = []
+    hub.said.connect(told.append)
+    hub.add_slide(coloured_slide(2600, 2000))
+    hub.viewport.show(type(hub.session.slide.box)(600, 500, 800, 600))
+    settle(hub)
+    press(hub, viewer, 900, 800)
+    settle(hub)
+    hub.session.questions.next()
+    settle(hub)
+    hit = hub.session.questions.hits[0]
+    assert hub.session.on_screen.box.contains(*hit.box.centre)
+    assert [str(s) for s in viewer.layers[QUERY].symbol] == ["disc", "diamond"]
+    lo, hi = hub.session.map.found.limits
+    hub.session.show("similarity", threshold=(lo + hi) / 2)
+    settle(hub)
+    area = hub.session.map.found.area_mm2
+    hub.session.questions.outline()
+    settle(hub)
+    found = hub.layers.regions()
+    assert len(found) > 0
+    assert set(found.labels) == {"Like Place 900, 800"}
+    kept = sum(r.area_mm2(0.5) for r in found)
+    assert 0.5 * area < kept <= area * (1 + 1e-6)  # but for pieces of three tokens and less
+    assert "added to Regions" in told[-1]
+
+
+@pytest.mark.parametrize("how", [{"drag": True}, {"button": 2}, {"modifiers": ("Control",)}])
 def test_a_drag_and_other_presses_do_not(
     hub: Any, viewer: Any, settle: Settle, how: dict[str, Any]
 ) -> None:
     hub.add_slide(coloured_slide(2600, 2000))
     press(hub, viewer, 900, 800, **how)
-    assert hub.session.question.place is None
+    assert hub.session.questions.asked.place is None
 
 
 def test_a_click_while_drawing_is_no_question(hub: Any, viewer: Any) -> None:
@@ -103,7 +154,7 @@ def test_a_click_while_drawing_is_no_question(hub: Any, viewer: Any) -> None:
     viewer.layers.selection.active = layer
     layer.mode = "add_polygon"
     press(hub, viewer, 900, 800)
-    assert hub.session.question.place is None
+    assert hub.session.questions.asked.place is None
 
 
 def test_selected_tiles_stand_out(hub: Any, viewer: Any, settle: Settle) -> None:

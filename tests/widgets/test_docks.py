@@ -131,9 +131,9 @@ def test_what_is_written_is_looked_for_and_letters_are_no_keys(
     explorer: Explorer, hub: Any, encoder: FakeEncoder, monkeypatch: Any, qtbot: Any
 ) -> None:
     asked: list[str] = []
-    hub.session.ask_text = asked.append  # would load an encoder that reads
+    hub.session.questions.ask_text = asked.append  # would load an encoder that reads
     explorer.overlay.look_for.asked.disconnect()
-    explorer.overlay.look_for.asked.connect(hub.session.ask_text)
+    explorer.overlay.look_for.asked.connect(hub.session.questions.ask_text)
     line = explorer.overlay.findChild(QLineEdit)
     assert line.isHidden()
     entry = catalogue()["plip"]

@@ -181,7 +181,7 @@ def test_colours_follow_clusters_and_similarity(
     assert len(hub.session.selection.found) == (labels == 2).sum()
     dock.scatter.legend_clicked.emit(0, "add")
     assert dock.scatter.selection.sum() == (labels <= 2).sum()
-    hub.session.ask(900, 800)
+    hub.session.questions.ask(900, 800)
     settle(hub)
     lay_out(hub)
     settle(hub)

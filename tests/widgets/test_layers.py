@@ -12,6 +12,7 @@ from napari_scalescope.analysis import TileMap
 from napari_scalescope.analysis.tile_map import MapClass
 from napari_scalescope.embeddings import EmbeddingSet
 from napari_scalescope.geometry import Placement, TileGrid
+from napari_scalescope.session import Question, Spot
 from napari_scalescope.widgets.layers import (
     QUERY,
     REGIONS,
@@ -40,6 +41,11 @@ def layers(qapp: Any, viewer: Any, slide: Any) -> Any:
     made.follow(slide)
     yield made
     data[0].pyramid.close()
+
+
+def at(x: float, y: float) -> Question:
+    """A question about one place."""
+    return Question((Spot(x, y),))
 
 
 def score(shape: tuple[int, int], placement: Placement, value: float = 0.5) -> TileMap:
@@ -113,7 +119,7 @@ def test_what_is_unknown_is_transparent(layers: Any) -> None:
 
 def test_the_slide_keeps_the_focus(layers: Any, viewer: Any, slide: Any) -> None:
     layers.show_map(score((4, 4), Placement(0, 0, 100)))
-    layers.show_query((100, 100))
+    layers.show_examples(at(100, 100))
     assert slide_of(viewer.layers.selection.active) is slide
 
 
@@ -127,10 +133,10 @@ def test_selection_and_query(layers: Any, viewer: Any) -> None:
     assert (layer.data[..., 3] == 0).sum() == 2  # all others are dimmed
     layers.show_selection(emb, np.empty((0, 2), int))
     assert not layer.visible
-    layers.show_query((700.0, 300.0))
+    layers.show_examples(at(700.0, 300.0))
     point = viewer.layers[QUERY]
     np.testing.assert_allclose(point.data_to_world(point.data[0]), (300 * 0.2738, 700 * 0.2738))
-    layers.show_query(None)
+    layers.show_examples(Question())
     assert not point.visible
 
 
@@ -187,7 +193,7 @@ def other_slide(mpp: float | None = 0.5) -> Any:
 
 def test_another_slide_takes_the_old_maps_away(layers: Any, viewer: Any) -> None:
     layers.show_map(score((4, 4), Placement(0, 0, 100)))
-    layers.show_query((5, 5))
+    layers.show_examples(at(5, 5))
     layers.follow(other_slide())
     assert [layer.name for layer in viewer.layers] == ["memory"]
 
@@ -226,7 +232,7 @@ def test_layers_of_the_user_are_left_alone(layers: Any, viewer: Any, slide: Any)
     points = viewer.add_points(np.ones((50, 2)), name=QUERY)
     labels = viewer.add_labels(np.zeros((5, 5), int), name=REGIONS)
     dimmed = viewer.add_image(np.zeros((5, 5)), name=SELECTION)
-    layers.show_query((5, 5))
+    layers.show_examples(at(5, 5))
     assert len(points.data) == 50
     assert len(layers.regions()) == 0
     assert layers.regions_layer() is not labels
@@ -251,12 +257,12 @@ def test_copies_the_user_made_of_an_overlay_are_theirs(
 
 def test_a_later_session_takes_over_what_is_there(layers: Any, viewer: Any, slide: Any) -> None:
     layers.show_map(score((4, 4), Placement(0, 0, 100)))
-    layers.show_query((5, 5))
+    layers.show_examples(at(5, 5))
     before = list(viewer.layers)
     session = Layers(viewer)
     session.follow(slide)
     session.show_map(score((4, 4), Placement(0, 0, 100), 0.9))
-    session.show_query((7, 7))
+    session.show_examples(at(7, 7))
     assert list(viewer.layers) == before
 
 
@@ -271,7 +277,7 @@ def test_setting_the_resolution_touches_only_that_slide(
     layers.regions_layer()
     solid = viewer.add_points(np.ones((5, 3)))
     flat = viewer.add_points(np.ones((5, 2)), scale=(3, 3))
-    layers.show_query((5, 6))
+    layers.show_examples(at(5, 6))
     other.set_mpp(0.5)
     layers.rescale()
     np.testing.assert_allclose(corner(shown, 7, 9), (3.5, 4.5))
@@ -292,7 +298,7 @@ def test_without_resolution_the_world_is_pixels(qapp: Any, viewer: Any) -> None:
     assert [str(u) for u in image.units] == ["pixel", "pixel"]
     layers = Layers(viewer)
     layers.follow(slide)
-    layers.show_query((5, 6))
+    layers.show_examples(at(5, 6))
     slide.set_mpp(0.5)
     layers.rescale()
     np.testing.assert_allclose(corner(image, 7, 9), (3.5, 4.5))

@@ -149,7 +149,7 @@ def test_a_click_on_the_slide_is_followed(
     hub.add_slide(coloured_slide(2600, 2000))
     hub.viewport.show(Box(600, 500, 800, 600))
     settle(hub)
-    hub.session.ask(900, 800)
+    hub.session.questions.ask(900, 800)
     settle(hub)
     found = hub.session.profile.found
     assert found is not None
@@ -167,7 +167,7 @@ def test_a_click_on_the_slide_is_followed(
     dock.hide()
     count = encoder.encoded
     hub.session.set_live(False)
-    hub.session.ask(1000, 900)
+    hub.session.questions.ask(1000, 900)
     settle(hub)
     assert hub.session.profile.found is found
     assert encoder.encoded - count < 16

@@ -54,6 +54,10 @@ class TileMap:
     smooth : bool
         Whether cells are samples of something continuous (a lattice of patch tokens), which may
         be drawn interpolated, rather than areas with one value each (tiles).
+    threshold : float or None
+        Scores below it are drawn dimmed.
+    area_mm2 : float or None
+        Area of the cells that reach the threshold.
     """
 
     name: str
@@ -67,6 +71,8 @@ class TileMap:
     legend: str = ""
     mpp: float = 0.0
     smooth: bool = False
+    threshold: float | None = None
+    area_mm2: float | None = None
 
     def at(self, x: float, y: float) -> Any:
         """The value at a level-0 point, None outside the raster or where nothing is known."""

@@ -1,6 +1,7 @@
 """The state of one viewer, without a viewer."""
 
-from .findings import Projection, Question, Selection
+from .asking import Area, Picture, Question, Spot, Words
+from .findings import Projection, Selection
 from .look import OVERLAYS, Look
 from .session import Session
 from .state import FOLLOW, Scale, Status, View
@@ -9,14 +10,18 @@ from .trust import Remark, trust
 __all__ = [
     "FOLLOW",
     "OVERLAYS",
+    "Area",
     "Look",
+    "Picture",
     "Projection",
     "Question",
     "Remark",
     "Scale",
     "Selection",
     "Session",
+    "Spot",
     "Status",
     "View",
+    "Words",
     "trust",
 ]

@@ -12,12 +12,11 @@ from ..encoders import Encoder
 from ..geometry import Box
 from ..slides import Slide, TissueMask
 from .fits import Fits
-from .reading import TextQuery
 from .scales import needed_mpps
 
 if TYPE_CHECKING:
+    from .asking import Answers, Question
     from .findings.mil import TileWeights
-    from .findings.questions import Question
     from .overlays import Overlay
     from .session import Session
 
@@ -55,8 +54,8 @@ class Scene(Place):
     tissue : TissueMask or None
         None while it was not needed.
     question : Question or None
-    read : TextQuery or None
-        The question as the encoder reads it, where it is one in words.
+    answers : Answers
+        Who answers it.
     clusters : Clusters or None
     mil : TileWeights or None
         What a slide-level head looks at.
@@ -69,7 +68,7 @@ class Scene(Place):
     encoder: Encoder | None
     tissue: TissueMask | None
     question: Question | None
-    read: TextQuery | None
+    answers: Answers
     clusters: Clusters | None
     mil: TileWeights | None
     fits: Fits
@@ -87,7 +86,6 @@ def scene_of(session: Session, overlay: Overlay) -> Place | None:
     emb = session.embeddings(attention=overlay.source)
     if emb is None:
         return Place(slide, box, visits)
-    encoder, read = session.encoder, session.questions.read
     needed = needed_mpps(session.mpps, session.mpp, slide.mpp, overlay)
     return Scene(
         slide=slide,
@@ -95,10 +93,10 @@ def scene_of(session: Session, overlay: Overlay) -> Place | None:
         visits=visits,
         emb=emb,
         others={m: e for m in needed if (e := session.embeddings(m)) is not None},
-        encoder=encoder,
+        encoder=session.encoder,
         tissue=session.tissue,
         question=session.questions.found,
-        read=read if read is not None and read.encoder is encoder else None,
+        answers=session.questions.answers,
         clusters=session.groups.found,
         mil=session.mil.found,
         fits=session.fits,

@@ -28,7 +28,6 @@ from .findings import (
     OverlayMap,
     Points,
     Profile,
-    Question,
     Questions,
     Selected,
 )
@@ -36,7 +35,6 @@ from .fits import Fits
 from .jobs import slide_job, view_job
 from .look import Look
 from .precision import PrecisionCheck
-from .reading import Reader, TextQuery
 from .reports import Reports
 from .resources import Resources
 from .scales import needed_mpps
@@ -119,7 +117,16 @@ class Session(Sight):
         self.mil.changed.connect(self.map.refresh)
         self._found_out: dict[str, Groups | Mil] = {"clusters": self.groups, "mil": self.mil}
         self.profile = Profile(self._resources, reports.wait_for, self.failed.emit)
-        self.questions = Questions()
+        self.questions = Questions(
+            self._resources,
+            reports.wait_for,
+            self.failed.emit,
+            lambda: scene_of(self, self.look.similarity),
+            lambda: self.look.similarity,
+            self._maps,
+            self._answer,
+            self.map.refresh,
+        )
         self.selection = Selected()
         self.annotations = Annotations(lambda: self.groups.found)
         shown = self.points, self.groups, self.questions, self.annotations, self.map
@@ -127,10 +134,8 @@ class Session(Sight):
         self._precision = PrecisionCheck(
             self._analysis, self.settings.encoder_folder, self.encoder_changed.emit
         )
-        self._reader = Reader(self._resources, reports.wait_for, self._on_read, self.failed.emit)
-        # Each may ask for those after it, and never the other way round.
         threads = self._analysis, self._slow, self._maps
-        self._workers = (self._engine, self._reader, self.profile, *threads)
+        self._workers = (self._engine, self.profile, *threads, self.questions.readings)
         self._engine.stepped.connect(self._on_stepped)
         self._engine.finished.connect(self._on_finished)
 
@@ -207,9 +212,6 @@ class Session(Sight):
             self.look_changed.emit()
         self._start_afresh(keep_query=True)
         self.encoder_changed.emit()
-        words = self.question.text
-        if words and entry.text is not None and self.look.overlay == "similarity":
-            self._reader.read(words)
         self._view_if_live()
 
     @property
@@ -258,7 +260,11 @@ class Session(Sight):
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until nothing is encoded or computed any more; False when the time was up."""
-        return all(w.wait(timeout) for w in self._workers)
+        # Again while one has given another something to do.
+        while all(worker.wait(timeout) for worker in self._workers):
+            if self.idle:
+                return True
+        return False
 
     @property
     def idle(self) -> bool:
@@ -310,33 +316,12 @@ class Session(Sight):
         self.map.refresh()
         self._view_if_live()
 
-    @property
-    def question(self) -> Question:
-        """What was asked about last; an empty one where nothing was."""
-        return self.questions.found or Question()
-
-    def ask(self, x: float, y: float) -> None:
-        """What looks like this place (level-0 pixels)? Shows the similarity map."""
-        self.questions.ask(Question((float(x), float(y))))
-        self._answer()
-
-    def ask_text(self, text: str) -> None:
-        """What looks like this text says ("lymphocytes")? Shows the similarity map.
-
-        The encoder has to read (`Entry.text`). A text that ends with a full stop is taken as it
-        is, anything else is worded in several ways (`encoders.text.TEMPLATES`).
-        """
-        text = " ".join(text.split())
-        if text and self._reader.able():
-            self.questions.ask(Question(text=text))
-            self._reader.read(text)
-            self._answer()
-
-    def _answer(self) -> None:
-        if self.look.overlay == "similarity":
+    def _answer(self, anew: bool) -> None:
+        """Show what answers the question; a threshold on scores of another kind means nothing."""
+        if self.look.overlay == "similarity" and not (anew and self.look.similarity.threshold):
             self.map.refresh()
         else:
-            self.show("similarity")
+            self.show("similarity", **({"threshold": None} if anew else {}))
         self.encode_view()  # at least the place itself has to be encoded
 
     def select_region(self, region: Any) -> None:
@@ -356,7 +341,6 @@ class Session(Sight):
         self._engine.close()
         for finding in (*self._about_scene, self.profile, self.questions):
             finding.close()
-        self._reader.close()
         for worker in (self._analysis, self._slow, self._maps):
             worker.close()
         self._resources.retire_sets()
@@ -421,10 +405,6 @@ class Session(Sight):
         return tuple(self.tissue.warnings) if self.tissue is not None else ()
 
     # --- from other threads ---
-
-    def _on_read(self, read: TextQuery) -> None:
-        self.questions.answer(read)
-        self.map.refresh()
 
     def _on_stepped(self, _job: Job, stored: StoredSet, _tiles: Any, _progress: Progress) -> None:
         self.tiles_encoded.emit()

@@ -10,9 +10,11 @@ from qtpy.QtCore import QEvent, QObject, Qt, Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QWidget
 
+from ..analysis import Hit
+from ..regions import Regions
 from ..session import Session, View
 from ..slides import Slide
-from .layers import Layers, SlideKeeper, slide_layer, slide_of
+from .layers import REGIONS, Layers, SlideKeeper, slide_layer, slide_of
 from .main_thread import MainThread
 from .preferences import read_settings
 from .viewport import Viewport
@@ -41,6 +43,8 @@ class Coordinator(QObject):
 
     failed = Signal(str)
     """(text): something could not be done, in words for the user."""
+    said = Signal(str)
+    """(text): what was done with regions."""
 
     def __init__(self, viewer: ViewerModel) -> None:
         super().__init__()
@@ -169,13 +173,37 @@ class Coordinator(QObject):
         self._application.applicationStateChanged.connect(self._on_application)
         main.on(session.look_asked, self._on_look_asked)
         main.on(session.map.changed, lambda: self.layers.show_map(session.map.found))
-        main.on(session.questions.changed, lambda: self.layers.show_query(session.question.place))
+        main.on(session.questions.changed, self._show_examples)
+        main.on(session.questions.hit_found, self.fly_to)
+        main.on(session.questions.outlined, self._on_outlined)
         main.on(session.selection.changed, self._show_selection)
         main.on(session.failed, lambda error: self.failed.emit(str(error)))
 
     def _on_look_asked(self, view: View) -> None:
         self.viewport.lead(view)
         self.session.set_view(view)  # the camera may have been reported before it went there
+
+    def _show_examples(self, hit: Hit | None = None) -> None:
+        place = None if hit is None else hit.box.centre
+        self.layers.show_examples(self.session.questions.asked, place)
+
+    def fly_to(self, hit: Hit) -> None:
+        """Look at an answer, as near as before unless its tile would fill the screen or vanish."""
+        session, (x, y) = self.session, hit.box.centre
+        unit = (session.slide.mpp if session.slide is not None else None) or 1.0
+        tile_um = hit.box.w * unit
+        mpp = session.on_screen.mpp if session.on_screen is not None else tile_um / 100
+        h, w = self.viewer.canvas.size
+        session.look_at(x, y, min(max(mpp, tile_um / (0.4 * min(h, w))), tile_um / 24), (w, h))
+        self._show_examples(hit)
+
+    def _on_outlined(self, regions: Regions, area_mm2: float) -> None:
+        self.layers.add_regions(regions)
+        self.said.emit(
+            f"{len(regions):,} regions, {area_mm2:.3g} mm², added to {REGIONS}."
+            if len(regions)
+            else "Nothing reaches the threshold."
+        )
 
     def _on_application(self, state: Qt.ApplicationState) -> None:
         self.session.record.attend(state == Qt.ApplicationState.ApplicationActive)
@@ -196,16 +224,22 @@ class Coordinator(QObject):
         return [(self.viewer.mouse_drag_callbacks, self._on_press)]
 
     def _on_press(self, _viewer: Any, event: Any) -> Any:
-        """A click that is no drag asks: what looks like this?"""
+        """A click that is no drag asks: what looks like this? Shift: this too; Alt: not this.
+
+        napari draws a box to zoom into while Alt is held and dragged, and zooms at a double click;
+        both are drags or second clicks, and ask nothing.
+        """
         yield
         dragged = False
         while event.type == "mouse_move":
             dragged = True
             yield
-        if not dragged and event.button == 1 and not event.modifiers and self._is_question():
+        held = tuple(str(getattr(m, "name", m)) for m in event.modifiers)
+        verb = {(): "ask", ("Shift",): "also_here", ("Alt",): "unlike_here"}.get(held)
+        if not dragged and event.button == 1 and verb is not None and self._is_question():
             unit = (self.session.slide.mpp if self.session.slide else None) or 1.0
             y, x = (float(v) / unit for v in event.position[-2:])
-            self.session.ask(x, y)
+            getattr(self.session.questions, verb)(x, y)
 
     def _is_question(self) -> bool:
         """Whether a click means the tissue rather than a shape that is being drawn."""

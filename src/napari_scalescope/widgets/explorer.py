@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QScrollArea, QVBoxLayout, QWidget
 from ..errors import ScaleScopeError
 from ..session import trust
 from ..session.scales import FINEST
+from .asking import Asking, similarity_of
 from .coordinator import Coordinator
 from .encoder_chooser import EncoderChooser
 from .encoding_panel import EncodingPanel
@@ -68,6 +69,8 @@ class Explorer(QScrollArea):
         self.error.say("")
         self.overlay.show_opacity(self._hub.layers.opacity)
         self._connect()
+        options, look_for = similarity_of(self.overlay.options), self.overlay.look_for
+        self._asking = Asking(self._hub, options, look_for, self.regions.say, self)
         self._bind_keys(napari_viewer)
         for show in (self._show_slide, self._show_encoder, self._show_look, self._show_map):
             show()
@@ -90,7 +93,6 @@ class Explorer(QScrollArea):
         self.encoding.stop_requested.connect(session.stop)
         self.overlay.overlay_chosen.connect(lambda key, options: session.show(key, **options))
         self.overlay.options["mil"].file_chosen.connect(session.mil.choose)
-        self.overlay.look_for.asked.connect(session.ask_text)
         self.overlay.opacity_changed.connect(hub.layers.set_opacity)
         self.regions.draw_requested.connect(self._on_draw)
         self.regions.select_requested.connect(self._on_select)
@@ -109,7 +111,6 @@ class Explorer(QScrollArea):
         hub.main.on(session.live_changed, lambda live: self.encoding.show_live(live), self)
         hub.main.on(session.map.changed, self._show_map, self)
         hub.main.on(session.mil.changed, self._show_look, self)
-        hub.main.on(session.questions.changed, self._show_words, self)
         hub.main.on(session.status_changed, lambda _status: self._show_status(), self)
 
     def _bind_keys(self, viewer: Any) -> None:
@@ -120,6 +121,7 @@ class Explorer(QScrollArea):
             ("E", session.encode_view),
             ("[", lambda: self._step_scale(0.5)),
             ("]", lambda: self._step_scale(2.0)),
+            *self._asking.keys,
         ):
             shortcut = QShortcut(QKeySequence(key), self)
             shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
@@ -223,9 +225,6 @@ class Explorer(QScrollArea):
         self.overlay.show_look(session.look)
         self.overlay.options["mil"].show_head(session.mil, session.look.mil)
         self._show_trust()
-
-    def _show_words(self) -> None:
-        self.overlay.look_for.show_words(self._hub.session.question.text)
 
     def _show_map(self) -> None:
         session = self._hub.session

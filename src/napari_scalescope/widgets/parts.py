@@ -99,6 +99,9 @@ class Legend(QWidget):
             from napari.utils.colormaps import ensure_colormap
 
             ramp = ensure_colormap(tile_map.colormap).map(np.linspace(0, 1, 256))
+            if tile_map.threshold is not None:
+                below = np.linspace(*tile_map.limits, 256) < tile_map.threshold
+                ramp[below, :3] = 0.5 + (ramp[below, :3] - 0.5) * 0.25
             self._colours = np.rint(ramp[:, :3] * 255).astype(np.uint8)
         self.updateGeometry()
         self.setFixedHeight(self.sizeHint().height())

@@ -82,7 +82,7 @@ class ScaleProfileDock(QScrollArea):
 
     def _follow(self) -> None:
         session = self._hub.session
-        place = session.question.place
+        place = session.questions.asked.place
         if place is not None and self.isVisible() and place != session.profile.place:
             session.profile.ask(*place)
 

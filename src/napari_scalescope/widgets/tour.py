@@ -96,7 +96,7 @@ class Tour:
         self._settle()
         self._picture("attention")
 
-        session.ask(*place)
+        session.questions.ask(*place)
         self._settle()
         self._picture("similarity after a click")
 

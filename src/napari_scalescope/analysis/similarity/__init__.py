@@ -3,7 +3,7 @@
 from ...embeddings.half import Vectors, unit
 from .examples import token_at, token_in, vector_at, vector_in
 from .hits import Hit, find_hits
-from .maps import similarity_map, text_map
+from .maps import blended_map, similarity_map, text_map
 from .outlines import area_above, regions_above
 from .scores import MEASURES, Measure, nearest, ranked, similarity
 from .whitening import WhitenedSet, Whitening, whiten, whiten_tokens
@@ -16,6 +16,7 @@ __all__ = [
     "WhitenedSet",
     "Whitening",
     "area_above",
+    "blended_map",
     "find_hits",
     "nearest",
     "ranked",

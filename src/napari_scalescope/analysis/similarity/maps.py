@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -155,7 +155,7 @@ def _wording(
     unit = "cosine difference" if negatives else "cosine"
     if white is None:
         return unit, spread(raster, 2.0, 99.8), f"Cosine to {what}{less}. {SPREAD}"
-    legend = f"Cosine to {what}{less}, {white.words}. {SPREAD}"
+    legend = f"Cosine after whitening to {what}{less}. {white.words} {SPREAD}"
     return f"whitened {unit}", spread(raster, 2.0, 99.8), legend
 
 
@@ -220,5 +220,59 @@ def text_map(
         limits=limits,
         colormap="viridis",
         legend=legend,
+        mpp=emb.grid.mpp,
+    )
+
+
+def blended_map(
+    emb: EmbeddingSet,
+    kinds: Sequence[tuple[HalfVectors, Sequence[Vectors], Sequence[Vectors]]],
+) -> TileMap:
+    """How much every tile looks like examples that lie in different spaces: tiles and texts.
+
+    Their cosines cannot be compared: those with a text are far lower. So each kind is ranked by
+    itself, and a tile counts by the kind it ranks highest in.
+
+    Parameters
+    ----------
+    emb : EmbeddingSet
+    kinds : sequence of (HalfVectors, examples, counter-examples)
+        The tiles of the set as each space has them, and vectors (D,) of that space.
+
+    Returns
+    -------
+    TileMap
+        Scores: the highest rank by any kind of example, less the highest by any counter-example,
+        ranked again; percent.
+
+    Raises
+    ------
+    LookupError
+        If nothing is encoded.
+    """
+    if not len(emb):
+        raise LookupError("nothing is encoded yet")
+    for_it, against = (
+        [ranked(half.cosines(np.stack(given)).max(1)) for half, given in side if len(given)]
+        for side in ([(h, p) for h, p, _ in kinds], [(h, n) for h, _, n in kinds])
+    )
+    if not for_it:
+        raise ValueError("similarity needs at least one example")
+    score = np.max(for_it, axis=0)
+    if against:
+        score = score - np.max(against, axis=0)
+    less = ", less that by any counter-example" if against else ""
+    return TileMap(
+        "Similarity",
+        emb.raster(ranked(score)),
+        emb.grid.placement,
+        "score",
+        unit="% less alike",
+        limits=(0.0, 100.0),
+        colormap="viridis",
+        legend=(
+            "Texts and tissue are ranked apart, because their cosines cannot be compared. Shown is "
+            f"the share of the tiles whose highest rank by any example{less} is lower."
+        ),
         mpp=emb.grid.mpp,
     )

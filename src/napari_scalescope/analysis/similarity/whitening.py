@@ -71,8 +71,8 @@ class Whitening:
     def words(self) -> str:
         """What was done, for a legend."""
         return (
-            f"whitened on {self.fitted_on:,} of them (mean taken off, the widest of "
-            f"{self.axes.shape[1]} principal axes made equally wide)"
+            f"Whitening, fitted on {self.fitted_on:,} vectors, takes off their mean and makes the "
+            f"widest of {self.axes.shape[1]} principal axes equally wide."
         )
 
 
@@ -139,5 +139,6 @@ def whiten_tokens(emb: EmbeddingSet) -> Whitening:
         step = max(1, tokens.shape[1] // each)
         # Not from the first on: that would be the upper left corner of every tile.
         taken.append(tokens[:, step // 2 :: step].reshape(-1, piece.shape[-1]))
-    rows = np.concatenate(taken)
+    every = np.concatenate(taken)
+    rows = every[np.linspace(0, len(every) - 1, min(FIT_ON, len(every))).astype(int)]
     return Whitening.fit(rows[np.isfinite(rows).all(1)])

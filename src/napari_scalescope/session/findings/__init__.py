@@ -8,7 +8,7 @@ from .mil import Mil, TileWeights
 from .overlay_map import OverlayMap
 from .points import Points
 from .profile import Profile
-from .questions import Question, Questions
+from .questions import Questions
 from .selection import Selected, Selection
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "Points",
     "Profile",
     "Projection",
-    "Question",
     "Questions",
     "Selected",
     "Selection",

@@ -10,8 +10,8 @@ from ...encoders import Encoder
 from ...errors import ScaleScopeError
 from ...slides import Slide
 from ...worker import NewestOnly
+from ..asking.examples import Point
 from .finding import Finding
-from .questions import Point
 
 
 class Library(Protocol):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ...analysis import TileMap, similarity_map
+from ...analysis import TileMap
+from ...analysis.similarity import Measure
+from ...analysis.tile_map import spread
 from ...embeddings.embedding_set import Part
 from .overlay import Overlay
 from .tokens import in_view, on_tissue
@@ -23,9 +25,15 @@ class SimilarityOverlay(Overlay):
     tokens : bool
         Compare patch tokens rather than whole tiles. A text is compared with tiles in either
         case: their vectors are what was trained to lie near it, tokens were not.
+    measure : "cosine", "whitened" or "rank"
+        How alikeness is counted: see `analysis.similarity.Measure`.
+    threshold : float or None
+        What scores lower is dimmed, in the unit of the map.
     """
 
     tokens: bool = True
+    measure: Measure = "cosine"
+    threshold: float | None = None
 
     title: ClassVar[str] = "Similarity"
     waiting: ClassVar[str] = "Click on the tissue to find what looks like it."
@@ -37,18 +45,19 @@ class SimilarityOverlay(Overlay):
 
     def paint(self, scene: Scene) -> TileMap | None:
         """Tokens of the tissue in view, or the tiles of the slide."""
-        emb, question = scene.emb, scene.question
-        if not len(emb) or question is None:
+        from ..asking.answers import dimmed
+
+        tiles = in_view(scene, "patch_tokens") if self.tokens else None
+        if tiles is not None and not len(tiles):
             return None
-        if question.place is None:
-            return None if scene.read is None else scene.read.map(emb)
         try:
-            if not self.tokens:
-                return similarity_map(emb, question.place)
-            tiles = in_view(scene, "patch_tokens")
-            if not len(tiles):
-                return None
-            made = similarity_map(emb, question.place, tokens=True, tiles=tiles)
+            made = scene.answers.map(scene, self, tiles)
         except LookupError:
-            return None  # the place of the query is not encoded at this scale yet
-        return on_tissue(made, scene.tissue)
+            return None  # hardly anything is encoded at this scale yet
+        if made is None:
+            return None
+        if made.smooth:
+            shown = on_tissue(made, scene.tissue)
+            ranks = self.measure == "rank"
+            made = replace(shown, limits=made.limits if ranks else spread(shown.values, 2.0, 99.8))
+        return dimmed(made, self.threshold, scene.emb.grid.slide_mpp)

@@ -10,9 +10,11 @@ from ...analysis import TileMap
 from ...analysis.tile_map import Kind
 from ...embeddings import EmbeddingSet
 from ...regions import Colour, Regions
+from ...session import Area, Question, Spot
+from ...session.asking import Example
 from ...slides import Slide
 from .marks import Mark, Role, is_ours, mark_of, move, raster, rescale, unit_of, vector
-from .shapes import regions_of
+from .shapes import keyhole, polygons_of, regions_of
 from .slide_layers import slide_of
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ COMPUTED: tuple[Role, ...] = (*MAPS, "selection", "query")
 TOP: tuple[Role, ...] = ("selection", "regions", "query")
 #: Yellow of Okabe and Ito: stands out on haematoxylin and eosin.
 HIGHLIGHT: Colour = (240, 228, 66)
+#: Vermilion of Okabe and Ito, for what is not looked for. The shape says it too.
+AGAINST: Colour = (213, 94, 0)
+#: Steps of the colours of a map with a threshold, and how opaque those below it are.
+STEPS, DIMMED = 512, 0.12
 #: Width of the ring around the place of the query, in screen pixels.
 QUERY_PX = 22
 
@@ -114,7 +120,7 @@ class Layers:
         else:
             layer = self._viewer.add_image(
                 tile_map.values,
-                colormap=tile_map.colormap,
+                colormap=_score_colours(tile_map),
                 contrast_limits=tile_map.limits,
                 blending="translucent",
                 interpolation2d=_drawn(tile_map),
@@ -132,8 +138,9 @@ class Layers:
         if tile_map.kind == "class":
             layer.colormap = _class_colours(tile_map)
         elif tile_map.kind == "score":
-            if layer.colormap.name != tile_map.colormap:
-                layer.colormap = tile_map.colormap
+            colours = _score_colours(tile_map)
+            if layer.colormap.name != colours.name:
+                layer.colormap = colours
             layer.contrast_limits = tile_map.limits
         if tile_map.kind != "class":
             layer.interpolation2d = _drawn(tile_map)
@@ -163,29 +170,43 @@ class Layers:
         move(layer, self._slide, emb.grid.placement)
         layer.visible = True
 
-    def show_query(self, place: tuple[float, float] | None) -> None:
-        """Mark the place a question was asked about (level-0 pixels)."""
-        if self._slide is None or place is None:
+    def show_examples(self, question: Question, hit: tuple[float, float] | None = None) -> None:
+        """Mark what a question asks about, and the answer that is looked at (level-0 pixels).
+
+        By shape: rings for what is looked for, crosses for what is not, a diamond for the answer.
+        """
+        marks = [(at, "disc") for e in question.positives if (at := _place_of(e)) is not None]
+        marks += [(at, "x") for e in question.negatives if (at := _place_of(e)) is not None]
+        marks += [(hit, "diamond")] if hit is not None else []
+        if self._slide is None or not marks:
             self._hide("query")
             return
-        point = np.array([[place[1], place[0]]])
+        points = np.array([[y, x] for (x, y), _ in marks])
         size = QUERY_PX / (self._viewer.scene.camera.zoom * unit_of(self._slide))
+        filled = [*(v / 255 for v in AGAINST), 1.0]
+        ring = [*(v / 255 for v in HIGHLIGHT), 1.0]
+        how = {
+            "symbol": [symbol for _, symbol in marks],
+            "size": np.full(len(marks), size),
+            "face_color": np.array([filled if s == "x" else [0.0] * 4 for _, s in marks]),
+            "border_color": np.array([[0, 0, 0, 1] if s == "x" else ring for _, s in marks]),
+            "border_width": np.array([0.08 if s == "x" else 0.2 for _, s in marks]),
+        }
         layer = self._find("query")
         if layer is None:
             self._viewer.add_points(
-                point,
+                points,
                 name=QUERY,
-                size=size,
                 canvas_size_limits=(QUERY_PX / 2, QUERY_PX * 2),
-                face_color="transparent",
-                border_color=[v / 255 for v in HIGHLIGHT],
-                border_width=0.2,
+                **how,
                 **vector("query", self._slide),
             )
             self._activate_slide()
             return
-        layer.data = point
-        layer.size = size
+        layer.data = points
+        for name, value in how.items():
+            setattr(layer, name, value)
+        layer.selected_data = set()
         layer.visible = True
 
     # --- regions ---
@@ -209,6 +230,23 @@ class Layers:
                 **vector("regions", self._slide),
             )
         return layer
+
+    def add_regions(self, regions: Regions) -> None:
+        """Add outlines to what is drawn on the slide; holes are kept."""
+        layer = self.regions_layer()
+        if layer is None or not len(regions):
+            return
+        rings, labels = [], []
+        for region in regions:
+            for polygon in polygons_of(region.geometry):
+                rings.append(keyhole(polygon))
+                labels.append(region.label)
+        layer.feature_defaults["class"] = labels[0] if labels else ""
+        # Not filled: what was found is coloured by the map, and napari fills holes badly.
+        layer.add_polygons(rings, face_color="transparent")
+        layer.features.loc[layer.features.index[-len(labels) :], "class"] = labels
+        layer.feature_defaults["class"] = ""
+        self._activate_slide()
 
     def regions(self) -> Regions:
         """What is drawn on the slide, in level-0 pixels."""
@@ -253,6 +291,27 @@ class Layers:
 
 def _drawn(tile_map: TileMap) -> str:
     return "linear" if tile_map.smooth else "nearest"
+
+
+def _place_of(example: Example) -> tuple[float, float] | None:
+    """Where to mark it, None for what is not on the slide."""
+    spot = example.inside if isinstance(example, Area) else example
+    return (spot.x, spot.y) if isinstance(spot, Spot) else None
+
+
+def _score_colours(tile_map: TileMap) -> Any:
+    """The colours of scores, nearly transparent below the threshold."""
+    from napari.utils.colormaps import Colormap, ensure_colormap
+
+    whole = ensure_colormap(tile_map.colormap)
+    if tile_map.threshold is None:
+        return whole
+    colours = whole.map(np.linspace(0, 1, STEPS))
+    lo, hi = tile_map.limits
+    below = np.linspace(lo, hi, STEPS) < tile_map.threshold
+    colours[below, 3] = DIMMED
+    name = f"{tile_map.colormap} from {int(below.sum())} of {STEPS}"
+    return Colormap(colours, name=name, display_name=tile_map.colormap, interpolation="zero")
 
 
 def _class_colours(tile_map: TileMap) -> Any:

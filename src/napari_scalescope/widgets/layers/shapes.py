@@ -10,6 +10,8 @@ from ...regions import Region, Regions
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
+    from shapely import Polygon
+    from shapely.geometry.base import BaseGeometry
 
 
 def regions_of(layer: Shapes) -> Regions:
@@ -35,6 +37,35 @@ def regions_of(layer: Shapes) -> Regions:
             label = str(layer.features["class"].iloc[i] or "") if "class" in layer.features else ""
             found.append(Region(polygon, label="" if label == "nan" else label))
     return Regions(found)
+
+
+def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
+    """The polygons of a geometry; lines and points enclose nothing and are left out."""
+    import shapely
+
+    parts = shapely.get_parts(geometry)
+    return [p for p in parts if isinstance(p, shapely.Polygon) and not p.is_empty]
+
+
+def keyhole(polygon: Polygon) -> np.ndarray:
+    """One outline (n, 2) as y, x for a polygon with holes, which a Shapes layer does not know.
+
+    A cut as wide as nothing goes to each hole and back, where it is nearest to what is there
+    already; `regions_of` makes holes of them again.
+    """
+    ring = np.array(polygon.exterior.coords[:-1])
+    holes = [np.array(hole.coords[:-1]) for hole in polygon.interiors]
+    while holes:
+        cuts = []
+        for hole in holes:
+            apart = ((ring[:, None] - hole) ** 2).sum(-1)
+            row, col = np.unravel_index(int(apart.argmin()), apart.shape)
+            cuts.append((float(apart[row, col]), int(row), int(col)))
+        k = int(np.argmin([cut[0] for cut in cuts]))
+        _, i, j = cuts[k]
+        around = np.roll(holes.pop(k), -j, axis=0)
+        ring = np.concatenate([ring[: i + 1], around, around[:1], ring[i:]])
+    return ring[:, ::-1]
 
 
 def _ellipse(corners: np.ndarray, n: int = 64) -> np.ndarray:
