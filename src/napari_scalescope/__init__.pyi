@@ -30,6 +30,7 @@ from .analysis import (
     viewing_map,
     whiten,
 )
+from .analysis.comparison import Comparison, compare_encoders
 from .embeddings import EmbeddingSet, Store, embed
 from .embeddings.cohort import Cohort, Hit
 from .embeddings.distributed import embed_distributed
@@ -63,6 +64,7 @@ __all__ = [
     "ClusterError",
     "Clusters",
     "Cohort",
+    "Comparison",
     "EmbeddingSet",
     "Encoder",
     "EncoderError",
@@ -92,6 +94,7 @@ __all__ = [
     "attention_map",
     "best_magnification",
     "cluster",
+    "compare_encoders",
     "cross_scale_agreement",
     "cross_scale_search",
     "embed",

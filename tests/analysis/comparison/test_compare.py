@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from shapely.geometry import box
 
-from napari_scalescope.analysis.comparison import Comparison, compare_encoders, same_place
+from napari_scalescope.analysis.comparison import Comparison, compare_encoders, recognised
 from napari_scalescope.analysis.measures import measure_of
 from napari_scalescope.analysis.robustness import PERTURBATIONS
 from napari_scalescope.encoders import Encoding
@@ -124,13 +124,13 @@ def test_labels_that_cannot_be_tested_are_noted(slide: Any, tmp_path: Path) -> N
     assert "0.5 µm/px" in made.notes[0]
 
 
-def test_same_place_is_chance_for_shuffled_vectors(found: Any) -> None:
+def test_recognition_is_chance_for_shuffled_vectors(found: Any) -> None:
     sets = found[0].sets
     coarse, fine = sets["fake", 1.0], sets["fake", 0.5]
-    assert same_place(coarse, fine).mean() > 0.9
+    assert recognised(coarse, fine).mean() > 0.9
     shuffled = np.random.default_rng(0).permutation(coarse.vectors)
     other = type(coarse)(shuffled, coarse.tiles, coarse.grid, coarse.state, coarse.provenance)
-    assert same_place(other, fine).mean() < 0.1
+    assert recognised(other, fine).mean() < 0.1
 
 
 def test_an_encoder_twice_and_a_slide_of_unknown_resolution_are_refused(slide: Any) -> None:

@@ -17,6 +17,7 @@ from napari_scalescope.analysis.comparison import (
     probe_encoders,
 )
 from napari_scalescope.embeddings.embedding_set import EmbeddingSet, TileState
+from napari_scalescope.errors import SlideError
 from napari_scalescope.geometry import TileGrid
 from napari_scalescope.regions import Region, Regions
 
@@ -60,7 +61,7 @@ def test_tiles_of_other_sizes_are_paired_by_their_centres() -> None:
 
 
 def test_slides_are_not_mixed_up() -> None:
-    with pytest.raises(ValueError, match="different slides"):
+    with pytest.raises(SlideError, match="different slides"):
         common_places([a_set(waves), a_set(waves, slide="other")])
 
 

@@ -1,6 +1,6 @@
 """Encoders beside one another on my own slide: where they differ, and which knows my labels."""
 
-from .across import across_scales, same_place
+from .across import across_scales, recognised
 from .alike import agreement_map, compared, described
 from .compare import Comparison, compare_encoders
 from .labelled import Labelled, probe_encoders
@@ -18,5 +18,5 @@ __all__ = [
     "compared",
     "described",
     "probe_encoders",
-    "same_place",
+    "recognised",
 ]

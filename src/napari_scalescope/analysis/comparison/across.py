@@ -18,7 +18,7 @@ from .alike import draw
 from .numbers import Number
 
 
-def same_place(coarse: EmbeddingSet, fine: EmbeddingSet) -> npt.NDArray[np.bool_]:
+def recognised(coarse: EmbeddingSet, fine: EmbeddingSet) -> npt.NDArray[np.bool_]:
     """Of each coarse tile: whether it finds its own place among all places of a finer scale.
 
     The question is its vector, the answers are the mean fine vectors under every coarse tile, by
@@ -62,7 +62,7 @@ def across_scales(name: str, sets: Mapping[float, EmbeddingSet]) -> Iterator[Num
         known = shared[np.isfinite(shared)]
         if known.size > 1:
             yield Number.of(_mean(known, name), measure="agreement", n=known.size, **facts)
-        found = same_place(sets[coarse], sets[fine])
+        found = recognised(sets[coarse], sets[fine])
         if len(found):
             yield Number.of(_mean(found, name), measure="same place", n=len(found), **facts)
 
