@@ -275,7 +275,8 @@ def test_the_command(
 
     def run(*arguments: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         where = "-e", "logged", "-o", str(store), "--scheduler", cluster.local.scheduler_address
-        result = CliRunner().invoke(app, ["embed", *arguments, *where, "--json", "--skip-existing"])
+        command = ["embed", *arguments, *where, "--json", "--skip-existing"]
+        result = CliRunner().invoke(app, command, catch_exceptions=False)
         report = json.loads(result.stdout)
         assert result.exit_code == (1 if report["failed"] else 0)
         lines = [json.loads(line) for line in Path(report["log"]).read_text().splitlines()]
