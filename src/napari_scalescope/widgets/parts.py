@@ -151,7 +151,13 @@ class Legend(QWidget):
         metrics = self.fontMetrics()
         for i, entry in enumerate(tile_map.classes):
             x, y = (i % 2) * half, (i // 2) * line
-            painter.fillRect(QRectF(x, y + 3, line - 6, line - 6), QColor(*entry.colour))
+            swatch = QRectF(x, y + 3, line - 6, line - 6)
+            painter.fillRect(swatch, QColor(*entry.colour))
+            # Dark colours are lost on the dark theme without an edge, pale ones on the light one.
+            painter.save()
+            painter.setPen(QColor(128, 128, 128))
+            painter.drawRect(swatch)
+            painter.restore()
             room = half - line
             text = metrics.elidedText(entry.name, Qt.TextElideMode.ElideRight, int(room))
             painter.drawText(
