@@ -29,8 +29,8 @@ from napari_scalescope.sample import sample_slide_path
 from tests.benchmarks.kill_embed import files
 from tests.embeddings import remote
 
-#: Tiles of one batch of the encoder of `remote`.
-BATCH = 32
+#: Tiles handed at once to the encoder of `remote`: what its feed is.
+BATCH = 128
 
 
 def hit(cluster: object, log: Path, dice: random.Random, given: argparse.Namespace) -> list[str]:
